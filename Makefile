@@ -1,0 +1,38 @@
+# Every command a developer or a user needs, by a short name. The work is done by the files of
+# scripts/, so that each can be read, checked and used alone. Nothing here names the folder of the
+# checkout: make splits at spaces, and a path may hold one.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build release format lint bench proto clean
+export DOCS
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+run: ## Build, start the cluster of cluster.json, run its main job: make run [DOCS=folder]
+	@scripts/run
+
+test: ## Every check: build, form of the sources, all tests: make test [TESTS=name]
+	@scripts/test $(if $(TESTS),--filter "$(TESTS)")
+
+build: ## Debug build
+	@scripts/build debug
+
+release: ## Optimised build, into .build/release
+	@scripts/build release
+
+format: ## Bring every Swift file into form
+	@scripts/format
+
+lint: ## Say which Swift files are not in form
+	@scripts/format --check
+
+bench: release ## Measure this machine: make bench [BENCH="options of stint bench"]
+	@.build/release/stint bench $(BENCH)
+
+proto: ## Generate the Swift code of the protocol anew (needed only after changing a .proto file)
+	@scripts/proto
+
+clean: ## Remove what was built; packages and the data of a cluster in .stint stay
+	@swift package clean
+	@rm -rf .build/logs .build/protoc-gen-swift

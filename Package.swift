@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+func collections(_ module: String) -> Target.Dependency { .product(name: module, package: "swift-collections") }
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "stint",
+    products: [
+        .library(name: "Stint", targets: ["Stint"]),
+        .executable(name: "stint", targets: ["StintCLI"]),
+        .executable(name: "stint-sim", targets: ["StintSim"]),
+        .executable(name: "stint-documents", targets: ["StintDocuments"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        // The house, in the order in which a job meets it: rules, bytes, sockets, disk, process, library, terminal.
+        .target(
+            name: "StintCore", dependencies: [collections("DequeModule"), collections("HeapModule")],
+            swiftSettings: strict),
+        .target(
+            name: "StintWire", dependencies: ["StintCore", protobuf], exclude: ["Proto"], swiftSettings: strict),
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .target(name: "StintTransport", dependencies: ["CZeroMQ"], swiftSettings: strict),
+        .target(
+            name: "StintStore",
+            dependencies: [
+                "StintCore", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "StintBroker",
+            dependencies: ["StintCore", "StintWire", "StintTransport", "StintStore", lifecycle, logging, metrics],
+            swiftSettings: strict),
+        .target(
+            name: "Stint",
+            dependencies: ["StintCore", "StintWire", "StintTransport", lifecycle, logging, metrics, tracing, subprocess],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "StintCLI", dependencies: ["Stint", "StintBroker", "StintCore", arguments], swiftSettings: strict),
+        .target(
+            name: "StintTestKit",
+            dependencies: ["StintCore", "StintWire", "StintTransport", "StintStore", "StintBroker", "Stint"],
+            swiftSettings: strict),
+        .executableTarget(name: "StintSim", dependencies: ["StintTestKit", arguments], swiftSettings: strict),
+
+        // Programs a user would write.
+        .target(name: "Papers", dependencies: ["Stint"], path: "Examples/Papers", swiftSettings: strict),
+        .executableTarget(
+            name: "StintDocuments", dependencies: ["Papers", "Stint", arguments], path: "Examples/StintDocuments",
+            swiftSettings: strict),
+    ]
+)

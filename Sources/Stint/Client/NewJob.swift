@@ -1,0 +1,56 @@
+import Foundation
+import StintCore
+
+/// How one job differs from the policy of its type.
+public struct JobOptions: Hashable, Sendable {
+    /// −100…100; higher runs first. Within one priority, first come first served.
+    public var priority: Int
+    /// Not before then. Nil: as soon as possible.
+    public var runAt: WallTime?
+    /// Attempts before the job is dead, 1…1 000. Nil: the type's policy (4 unless configured).
+    public var attempts: Int?
+
+    public init(priority: Int = 0, runAt: WallTime? = nil, attempts: Int? = nil) {
+        self.priority = priority
+        self.runAt = runAt
+        self.attempts = attempts
+    }
+}
+
+/// A job that is not enqueued yet.
+public struct NewJob: Sendable {
+    public var type: String
+    /// JSON, at most 1 MiB.
+    public var payload: Data
+    /// Nil: the client makes one.
+    public var id: JobID?
+    public var options: JobOptions
+
+    public init(type: String, json payload: Data, id: JobID? = nil, options: JobOptions = JobOptions()) {
+        self.type = type
+        self.payload = payload
+        self.id = id
+        self.options = options
+    }
+
+    /// - Throws: `EncodingError`.
+    public init<Payload: Encodable>(
+        type: String, payload: Payload, id: JobID? = nil, options: JobOptions = JobOptions()
+    ) throws {
+        try self.init(type: type, json: PayloadCoding.encode(payload), id: id, options: options)
+    }
+}
+
+/// How payloads, results and progress become JSON. Keys are sorted, because the order of Foundation's encoder differs
+/// per run and the broker compares digests: the same value must give the same bytes.
+package enum PayloadCoding {
+    package static func encode<Value: Encodable>(_ value: Value) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return try encoder.encode(value)
+    }
+
+    package static func decode<Value: Decodable>(_ type: Value.Type, from data: Data) throws -> Value {
+        try JSONDecoder().decode(type, from: data)
+    }
+}

@@ -1,0 +1,166 @@
+import Foundation
+import Glibc
+import Subprocess
+import SystemPackage
+
+/// Starts one process, and reaps it.
+///
+/// swift-subprocess does the starting: it closes every descriptor but the three standard streams (no broker socket
+/// and no database reaches a child), resets signal masks and dispositions, sets the process group, and holds the
+/// child with a pidfd (Linux 5.4 or later). Its *streaming* is not used. It stops reading the moment the child has
+/// exited, so what a grandchild still writes is lost; and it reaps the child before it returns, after which the
+/// number of the process group may belong to somebody else and must not be killed any more. Here the streams are
+/// ordinary pipes, moved by a ``ProcessPump``, and `body` runs between start and reaping.
+package struct Launch: Sendable {
+    package enum Group: Sendable {
+        /// Its own process group, in our session.
+        case own
+        /// Its own session: a Ctrl-C in our terminal does not reach it.
+        case ownSession
+    }
+
+    /// Absolute; see ``ExecutableFile``.
+    package var program: String
+    /// As the program sees them, its name first.
+    package var argv: [String]
+    package var environment: [String: String]
+    package var directory: String?
+    package var group: Group
+
+    package init(
+        program: String, argv: [String], environment: [String: String], directory: String? = nil, group: Group = .own
+    ) {
+        precondition(!argv.isEmpty, "a command has at least the name of its program")
+        self.program = program
+        self.argv = argv
+        self.environment = environment
+        self.directory = directory
+        self.group = group
+    }
+
+    /// The child's ends of its standard streams. They belong to the launch, which closes them in any case.
+    struct Streams: Sendable {
+        var input: Int32
+        var output: Int32
+        var error: Int32
+    }
+
+    /// A child between its start and its reaping. It leads the process group of its own number.
+    struct Running: Sendable {
+        let id: pid_t
+        /// Readable once it has exited.
+        let descriptor: Int32
+    }
+
+    /// Runs `body` once the process has started, and reaps the process when both have ended.
+    ///
+    /// Not to be cancelled: swift-subprocess would answer with signals of its own. Call it in a task that nobody
+    /// cancels.
+    func run<Value: Sendable>(
+        streams: Streams, body: (Running) async -> Value
+    ) async throws(LaunchProblem) -> (Value, ProcessEnding) {
+        var options = PlatformOptions()
+        switch group {
+        case .own: options.processGroupID = 0
+        case .ownSession: options.createSession = true
+        }
+        var variables: [Environment.Key: String] = [:]
+        for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
+        var isOpen = true
+        func closeChildEnds() {
+            guard isOpen else { return }
+            isOpen = false
+            for descriptor in Set([streams.input, streams.output, streams.error]) { close(descriptor) }
+        }
+        defer { closeChildEnds() }
+        do {
+            let result = try await Subprocess.run(
+                .path(FilePath(program)),
+                arguments: Arguments(executablePathOverride: argv[0], remainingValues: Array(argv.dropFirst())),
+                environment: .custom(variables), workingDirectory: directory.map { FilePath($0) },
+                platformOptions: options,
+                input: .fileDescriptor(FileDescriptor(rawValue: streams.input), closeAfterSpawningProcess: false),
+                output: .fileDescriptor(FileDescriptor(rawValue: streams.output), closeAfterSpawningProcess: false),
+                error: .fileDescriptor(FileDescriptor(rawValue: streams.error), closeAfterSpawningProcess: false)
+            ) { execution in
+                // At once: while we hold the child's end of its output too, that output has no end of file.
+                closeChildEnds()
+                let process = execution.processIdentifier
+                precondition(process.processDescriptor >= 0, "this kernel has no pidfd: Linux 5.4 or later is needed")
+                return await body(Running(id: process.value, descriptor: process.processDescriptor))
+            }
+            switch result.terminationStatus {
+            case .exited(let code): return (result.closureResult, .exited(code: code))
+            case .signaled(let signal): return (result.closureResult, .signalled(signal))
+            }
+        } catch {
+            throw LaunchProblem(error, program: argv[0])
+        }
+    }
+}
+
+/// How a process ended.
+package enum ProcessEnding: Sendable, Hashable, CustomStringConvertible {
+    case exited(code: Int32)
+    case signalled(Int32)
+
+    package var description: String {
+        switch self {
+        case .exited(let code): "exited with code \(code)"
+        case .signalled(let signal): "was ended by signal \(signal) (\(Self.name(ofSignal: signal)))"
+        }
+    }
+
+    /// As `kill -l` spells it.
+    static func name(ofSignal signal: Int32) -> String {
+        let names: [Int32: String] = [
+            SIGHUP: "SIGHUP", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT", SIGILL: "SIGILL", SIGTRAP: "SIGTRAP",
+            SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGFPE: "SIGFPE", SIGKILL: "SIGKILL", SIGUSR1: "SIGUSR1",
+            SIGSEGV: "SIGSEGV", SIGUSR2: "SIGUSR2", SIGPIPE: "SIGPIPE", SIGALRM: "SIGALRM", SIGTERM: "SIGTERM",
+            SIGXCPU: "SIGXCPU", SIGXFSZ: "SIGXFSZ", SIGSYS: "SIGSYS",
+        ]
+        return names[signal] ?? "signal \(signal)"
+    }
+}
+
+/// Why a process did not start.
+package enum LaunchProblem: Error, Sendable, Hashable {
+    /// Nothing that can pass by itself: no such program, no permission, not a program for this machine.
+    case unusable(String)
+    /// The host is short of something now: processes, memory, descriptors.
+    case shortage(String)
+    /// The arguments and variables together are larger than the system takes.
+    case argumentsTooLong(String)
+
+    package var reason: String {
+        switch self {
+        case .unusable(let reason), .shortage(let reason), .argumentsTooLong(let reason): reason
+        }
+    }
+
+    init(_ error: any Error, program: String) {
+        guard let error = error as? SubprocessError else {
+            self = .unusable("\"\(program)\" did not start: \(error).")
+            return
+        }
+        let code = error.underlyingError?.rawValue ?? 0
+        self.init(code: code, program: program, otherwise: error.description)
+    }
+
+    init(code: Int32, program: String, otherwise: String) {
+        switch code {
+        case EAGAIN, ENOMEM, EMFILE, ENFILE, ETXTBSY, EINTR:
+            self = .shortage("\"\(program)\" did not start: \(String(cString: strerror(code))).")
+        case E2BIG:
+            self = .argumentsTooLong("the arguments of \"\(program)\" are longer than this system takes in one command.")
+        case ENOEXEC:
+            self = .unusable(
+                """
+                "\(program)" is no program for this machine: a script needs a first line such as #!/bin/sh, a binary \
+                the right architecture.
+                """)
+        default:
+            self = .unusable("\"\(program)\" did not start: \(otherwise)")
+        }
+    }
+}

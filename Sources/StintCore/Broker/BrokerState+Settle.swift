@@ -1,0 +1,189 @@
+/// One attempt that its worker says has ended.
+package struct Settlement: Hashable, Sendable {
+    package var id: JobID
+    package var token: FencingToken
+    package var ending: AttemptEnding
+    /// 0: it never started.
+    package var runMicroseconds: UInt32
+    package var result: Blob = .none
+    package var error: Blob = .none
+    package var progress: Blob = .none
+    package var log: Blob = .none
+    /// Jobs to commit with the result.
+    package var children: [Submission] = []
+
+    package init(id: JobID, token: FencingToken, ending: AttemptEnding, runMicroseconds: UInt32) {
+        self.id = id
+        self.token = token
+        self.ending = ending
+        self.runMicroseconds = runMicroseconds
+    }
+}
+
+extension BrokerState {
+    /// A worker settles attempts; only the holder of the current lease can.
+    ///
+    /// A settlement that is on record already (its confirmation was lost, or the broker restarted) is confirmed again
+    /// and changes nothing. All other late ones are refused: *gone* when the job is no more, else *superseded*.
+    ///
+    /// - Parameter number: Counts the settle messages of the session; the confirmation names it.
+    /// - Returns: What has to be known first; then nothing has happened.
+    package mutating func settle(
+        _ settlements: [Settlement], number: UInt64, session: SessionID, facts: ColdFacts, at now: Moment,
+        into effects: inout Effects
+    ) -> Needs {
+        guard let worker = workers.slot(of: session) else { preconditionFailure("settle from an unknown session") }
+        let needs = needsToSettle(settlements, by: worker, facts: facts)
+        guard needs.isEmpty else { return needs }
+
+        heard(worker, at: now)
+        for (index, settlement) in settlements.enumerated() {
+            if let slot = leased(settlement.id, under: settlement.token) {
+                settle(settlement, slot, at: now, into: &effects)
+            } else if let reason = refusal(of: settlement, facts: facts) {
+                workers[worker].refused.append(RefusedSettlement(number: number, index: index, reason: reason))
+            }
+        }
+        workers[worker].settled = max(workers[worker].settled, number)
+        if !workers[worker].settledChanged {
+            workers[worker].settledChanged = true
+            settledFor.append(worker)
+        }
+        return .nothing
+    }
+
+    /// The slot of a job that is leased under just this token.
+    func leased(_ id: JobID, under token: FencingToken) -> Int32? {
+        guard let slot = jobs.slot(of: id), jobs[slot].place == .leased, jobs[slot].lease.token == token else {
+            return nil
+        }
+        return slot
+    }
+
+    private func needsToSettle(_ settlements: [Settlement], by worker: Int32, facts: ColdFacts) -> Needs {
+        var needs = Needs()
+        for settlement in settlements where leased(settlement.id, under: settlement.token) == nil {
+            let reference = LeaseReference(id: settlement.id, token: settlement.token)
+            if facts.outcomes[reference] == nil { needs.outcomes.append(reference) }
+            if jobs.slot(of: settlement.id) == nil, facts.rows[settlement.id] == nil {
+                needs.rows.append(settlement.id)
+            }
+        }
+        return needs
+    }
+
+    /// Nil: it is on record and is confirmed again.
+    private func refusal(of settlement: Settlement, facts: ColdFacts) -> SettleRefusal? {
+        let reference = LeaseReference(id: settlement.id, token: settlement.token)
+        if case .some(.some) = facts.outcomes[reference] { return nil }
+        if jobs.slot(of: settlement.id) != nil { return .superseded }
+        if case .some(.some) = facts.rows[settlement.id] { return .superseded }
+        return .gone
+    }
+
+    private mutating func settle(
+        _ settlement: Settlement, _ slot: Int32, at now: Moment, into effects: inout Effects
+    ) {
+        let type = jobs[slot].row.type
+        let startedAt = now.wall + .microseconds(-Int64(settlement.runMicroseconds))
+        if settlement.ending.outcome == .completed {
+            lines.measured(type, microseconds: settlement.runMicroseconds)
+        }
+        let next = endLease(
+            slot, settlement.ending, startedAt: settlement.runMicroseconds == 0 ? .none : startedAt, at: now,
+            blobs: settlement, into: &effects)
+        // Children are committed with a completion, or not at all.
+        guard next.state == .completed else { return }
+        for child in settlement.children where child.known == .new { insert(child, at: now, into: &effects) }
+    }
+
+    /// Ends a lease: the job goes where the ending sends it, the worker gets its room back, the grant loses an entry.
+    ///
+    /// - Parameter startedAt: When the attempt began; none if unknown or never.
+    @discardableResult
+    mutating func endLease(
+        _ slot: Int32, _ ending: AttemptEnding, startedAt: WallTime, at now: Moment, blobs: Settlement? = nil,
+        into effects: inout Effects
+    ) -> JobRow {
+        precondition(jobs[slot].place == .leased)
+        let lease = jobs[slot].lease
+        let before = jobs[slot].row
+        var row = before.after(ending, policy: lines[before.type].policy, at: now.wall, random: &random)
+
+        releaseLease(slot)
+        jobs.remove(slot)
+        let leavesTrace = row.state != .ready
+        if leavesTrace {
+            coldRowLeft(before)
+            row.token = lease.token
+            row.worker = workers[lease.worker].row.number
+            row.startedAt = startedAt == .none ? lease.grantedAt : startedAt
+            var write = JobWrite(row.state.isFinal ? .finish : .retire, row)
+            write.attemptNumber = lease.attempt
+            if let blobs {
+                write.result = row.state == .completed ? blobs.result : .none
+                write.error = blobs.error
+                write.progress = blobs.progress
+                write.log = blobs.log
+            }
+            effects.jobs.append(write)
+            lines.move(row.type, from: .ready, to: row.state)
+        } else {
+            row.outcome = before.outcome
+            precondition(row == before, "a lease that leaves no trace must not change its row")
+        }
+        endGrant(lease, leavesTrace: leavesTrace, into: &effects)
+        place(row)
+        wantsDispatch = true
+        return row
+    }
+
+    /// The worker's side of a lease that ends.
+    private mutating func releaseLease(_ slot: Int32) {
+        let lease = jobs[slot].lease
+        let type = jobs[slot].row.type
+        unlinkLease(slot)
+        workers[lease.worker].leases -= 1
+        workers[lease.worker].microseconds -= Int64(lease.microseconds)
+        workers[lease.worker].payloadBytes -= Int64(jobs[slot].row.payloadBytes)
+        lines[type].counts.leased -= 1
+        precondition(workers[lease.worker].leases >= 0 && workers[lease.worker].microseconds >= 0)
+        appetiteChanged(lease.worker)
+    }
+
+    private mutating func endGrant(_ lease: JobTable.Lease, leavesTrace: Bool, into effects: inout Effects) {
+        let grant = grants[lease.grant]
+        if let first = grants.ended(lease.grant) {
+            effects.rows.append(.grantEnded(first))
+            return
+        }
+        guard !leavesTrace else { return }
+        // Rewritten without the entry, or a restart would find the lease again.
+        var entries: [GrantRow.Entry] = []
+        for member in grant.members {
+            let entry = jobs[member]
+            guard entry.place == .leased, entry.lease.grant == lease.grant else { continue }
+            let offset = UInt32(entry.lease.token.sequence - grant.first.sequence)
+            guard entry.lease.token.epoch == grant.first.epoch else { continue }
+            entries.append(
+                GrantRow.Entry(serial: entry.row.serial, offset: offset, attempt: entry.lease.attempt))
+        }
+        effects.rows.append(
+            .grant(
+                GrantRow(
+                    first: grant.first, worker: workers[grant.worker].row.number, slots: grant.slots,
+                    grantedAt: grant.grantedAt, entries: entries)))
+    }
+
+    /// Confirms what was settled in this turn: one answer per worker.
+    package mutating func confirmSettlements(into effects: inout Effects) {
+        for worker in settledFor {
+            guard let session = workers[worker].session else { continue }
+            effects.actions.append(
+                .settled(session, upTo: workers[worker].settled, refused: workers[worker].refused))
+            workers[worker].settledChanged = false
+            workers[worker].refused.removeAll()
+        }
+        settledFor.removeAll(keepingCapacity: true)
+    }
+}

@@ -1,0 +1,41 @@
+extension BrokerState {
+    /// All the work of time: what is due becomes ready, who was silent loses his leases, operations take a step.
+    /// Returns when it wants to be called again at the latest.
+    ///
+    /// Call it after the turn's inbound messages were applied: nothing expires while a sign of life lies unread.
+    package mutating func tick(at now: Moment, into effects: inout Effects) -> Instant {
+        precondition(now.instant >= lastTurn.instant, "time does not go back")
+        // A broker that was not listening (stopped, or stuck in a commit) cannot say that others were silent.
+        if now.instant - lastTurn.instant > settings.heartbeat { amnesty = now.instant }
+        lastTurn = now
+
+        makeDueJobsReady(at: now, into: &effects)
+        judgeSilence(at: now, into: &effects)
+        return nextWake(at: now)
+    }
+
+    /// Whatever kept the broker from listening until now, silence until now proves nothing.
+    package mutating func listened(at now: Moment) { amnesty = max(amnesty, now.instant) }
+
+    private mutating func makeDueJobsReady(at now: Moment, into effects: inout Effects) {
+        for _ in 0..<Limits.dueJobsPerTurn {
+            guard let first = schedule.first(jobs), first.key.runAt <= now.wall else { return }
+            var row = jobs[first.slot].row
+            leaveWindow(first.slot)
+            row.isBackoff = false
+            makeReady(&row)
+            effects.jobs.append(JobWrite(.update, row))
+            lines.move(row.type, from: .scheduled, to: .ready)
+            enterLine(row)
+        }
+    }
+
+    private mutating func nextWake(at now: Moment) -> Instant {
+        var wake = nextJudgement
+        if let first = schedule.first(jobs) {
+            let wait = max(.zero, first.key.runAt - now.wall)
+            wake = min(wake, now.instant + min(wait, .seconds(3600)))
+        }
+        return wake
+    }
+}
