@@ -52,7 +52,10 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "StintBroker",
-            dependencies: ["StintCore", "StintWire", "StintTransport", "StintStore", lifecycle, logging, metrics],
+            dependencies: [
+                "StintCore", "StintWire", "StintTransport", "StintStore", lifecycle, logging, metrics,
+                collections("DequeModule"),
+            ],
             swiftSettings: strict),
         .target(
             name: "Stint",

@@ -10,7 +10,9 @@ extension ClusterConfig {
             summary: "The whole file is one object. Every key may be absent.",
             start: .default,
             keys: [
-                ConfigKey(ignored: "$schema", "The schema, for completion in editors. Stint does not read it.", unit: "path or URL"),
+                ConfigKey(
+                    ignored: "$schema", "The schema, for completion in editors. Stint does not read it.",
+                    unit: "path or URL"),
                 ConfigKey("name", .name, \.name, "What the cluster is called in logs and metrics."),
                 ConfigKey("broker", .object(Broker.keys), \.broker, "The broker's addresses and its patience."),
                 ConfigKey("store", .object(Store.keys), \.store, "Where jobs are kept, and for how long."),
@@ -26,14 +28,16 @@ extension ClusterConfig {
 extension ClusterConfig.Broker {
     static var keys: ConfigSection<Self> {
         ConfigSection(
-            summary: "`clients` and `workers` are what peers connect to, and what the broker binds unless `bind` differs.",
+            summary:
+                "`clients` and `workers` are what peers connect to, and what the broker binds unless `bind` differs.",
             start: Self(),
             keys: [
                 ConfigKey(
                     "clients", .endpoint(.connect), \.clients, "Where clients reach the broker.",
                     variable: "STINT_CLIENTS"),
                 ConfigKey(
-                    "workers", .endpoint(.connect), \.workers, "Where workers reach the broker. Not the same as `clients`.",
+                    "workers", .endpoint(.connect), \.workers,
+                    "Where workers reach the broker. Not the same as `clients`.",
                     variable: "STINT_WORKERS"),
                 ConfigKey(
                     "bind", .object(Bind.keys), \.bind,
@@ -62,7 +66,8 @@ extension ClusterConfig.Broker {
                 ConfigRule(keys: ["bind", "workers", "clients"]) { broker in
                     // When both pairs are equal, the rule above has said it.
                     guard broker.workersBind == broker.clientsBind, broker.workers != broker.clients else { return nil }
-                    return "expected the broker to bind two endpoints, got \(broker.workersBind) for workers and clients"
+                    return
+                        "expected the broker to bind two endpoints, got \(broker.workersBind) for workers and clients"
                 },
             ])
     }
@@ -103,14 +108,18 @@ extension ClusterConfig.Store.Keep {
     static var keys: ConfigSection<Self> {
         ConfigSection(
             summary: """
-                For each way a job ends. Enqueuing an id again is recognised as a repeat for as long as its job is kept, \
-                which is why no time is shorter than a day.
+                For each way a job ends. Enqueuing an id again is recognised as a repeat for as long as its job is \
+                kept, which is why no time is shorter than a day.
                 """,
             start: Self(),
             keys: [
-                ConfigKey("completed", .keepRule, \.completed, "Jobs that succeeded."),
-                ConfigKey("cancelled", .keepRule, \.cancelled, "Jobs that were cancelled."),
-                ConfigKey("dead", .keepRule, \.dead, "Dead letters: jobs that used up their attempts or were rejected."),
+                ConfigKey(
+                    "completed", .keepRule, \.completed, "Jobs that succeeded.", pageName: "<end>"),
+                ConfigKey(
+                    "cancelled", .keepRule, \.cancelled, "Jobs that were cancelled.", pageName: "<end>"),
+                ConfigKey(
+                    "dead", .keepRule, \.dead, "Dead letters: jobs that used up their attempts or were rejected.",
+                    pageName: "<end>"),
             ])
     }
 }
@@ -122,9 +131,11 @@ extension ClusterConfig.Store.KeepRule {
             summary: "Instead of a time, an object with a time and a number, whichever comes first.",
             start: Self(time: .seconds(7 * 86_400)),
             keys: [
-                ConfigKey("time", .duration(timeAllowed), \.time, "Kept this long after the end.", defaultNote: "as above"),
                 ConfigKey(
-                    "count", .wholeNumber(1...1_000_000_000_000), \.count, "Of more than this, the oldest go.",
+                    "time", .duration(timeAllowed), \.time, "Kept this long after the end.", defaultNote: "as above"),
+                ConfigKey(
+                    "count", .wholeNumber(1...1_000_000_000_000), \.count,
+                    "Of more than this, the oldest go, also before their time.",
                     defaultNote: "no bound"),
             ])
     }
@@ -170,7 +181,8 @@ extension Backoff {
         let wait: ConfigValue<Duration> = .duration(.zero ... .seconds(30 * 86_400))
         return ConfigSection(
             summary: """
-                Before retry n (from 1) a job waits a random time between zero and first × factorⁿ⁻¹, at most `most`.
+                Before retry n (from 1) a job waits a random time between zero and first × factorⁿ⁻¹, at most \
+                `most`.
                 """,
             start: Backoff(),
             keys: [
@@ -200,12 +212,17 @@ extension ClusterConfig.Pool {
                     "command", .command, \.command,
                     "The program of one worker process, which links Stint, and its arguments. See \"Programs\" below."),
                 ConfigKey(
-                    "handlers", .named("<type>", ClusterConfig.ExecHandler.keys, countMax: StintCore.Limits.workerTypesMax),
+                    "handlers",
+                    .named("<type>", ClusterConfig.ExecHandler.keys, countMax: StintCore.Limits.workerTypesMax),
                     \.handlers, "Any executables, by job type, run by `stint worker`."),
-                ConfigKey("processes", .wholeNumber(1...1024), \.processes, "Worker processes on each host that runs the pool."),
-                ConfigKey("slots", .wholeNumber(StintCore.Limits.slots), \.slots, "Jobs that one process runs at once."),
                 ConfigKey(
-                    "environment", .environment, \.environment, "Variables added to those the processes inherit.",
+                    "processes", .wholeNumber(1...1024), \.processes,
+                    "Worker processes on each host that runs the pool."),
+                ConfigKey(
+                    "slots", .wholeNumber(StintCore.Limits.slots), \.slots, "Jobs that one process runs at once."),
+                ConfigKey(
+                    "environment", .environment, \.environment,
+                    "Variables of the processes, beside those they inherit, and of their handlers.",
                     defaultNote: "none"),
                 ConfigKey("directory", .folder, \.directory, "Where the processes run."),
             ],
@@ -237,7 +254,11 @@ extension ClusterConfig.ExecHandler {
             keys: [
                 ConfigKey(
                     "exec", .command, \.exec,
-                    "The program and its arguments. `{{payload.path}}` in an argument becomes the field `path` of the payload.",
+                    """
+                    The program and its arguments. In an argument `{{payload.path}}` becomes the field `path` of the \
+                    payload, `{{job.id}}`, `{{job.attempt}}` and `{{job.fence}}` what their names say, and `{{{{` two \
+                    braces.
+                    """,
                     isRequired: true),
                 ConfigKey(
                     "input", .choice, \.input,
@@ -245,18 +266,26 @@ extension ClusterConfig.ExecHandler {
                 ConfigKey(
                     "output", .choice, \.output,
                     """
-                    `messages`: a line of standard output that starts with `{"stint":` is a message, all others are log \
-                    lines of the job. `raw`: the end of standard output becomes the result.
+                    `messages`: a line of standard output that starts with `{"stint":` is a message, all others are \
+                    log lines of the job. `raw`: the last 64 KiB of standard output become the result, as text.
                     """),
                 ConfigKey(
-                    "environment", .environment, \.environment, "Variables added to those of the pool.", defaultNote: "none"),
+                    "environment", .environment, \.environment, "Variables added to the pool's.",
+                    defaultNote: "none"),
                 ConfigKey("directory", .folder, \.directory, "Where the program runs.", defaultNote: "the pool's"),
                 ConfigKey(
                     "allowDashValues", .flag, \.allowDashValues,
                     """
-                    Whether a payload's value that begins with `-` may become an argument. Otherwise such a job fails for \
-                    good, because the program could take the value for an option.
+                    Whether a payload's value that begins with `-` may begin an argument. Otherwise such a job fails, \
+                    because the program could take the value for an option.
                     """),
+            ],
+            rules: [
+                // The templates in the arguments are the library's business; it says what is wrong with them.
+                ConfigRule(keys: ["exec"]) { handler in
+                    let problems = handler.spec().problems
+                    return problems.isEmpty ? nil : problems.joined(separator: " ")
+                }
             ],
             elsewhere: ClusterConfig.Pool.policyKeys)
     }

@@ -28,7 +28,9 @@ extension ConfigValue where Value == String {
         if host.hasPrefix("[") {
             let address = host.dropFirst().dropLast()
             return host.hasSuffix("]") && !address.isEmpty
-                && address.allSatisfy { $0.isHexDigit || $0 == ":" || $0 == "." || $0 == "%" || $0.isASCII && $0.isLetter }
+                && address.allSatisfy {
+                    $0.isHexDigit || $0 == ":" || $0 == "." || $0 == "%" || $0.isASCII && $0.isLetter
+                }
         }
         return !host.isEmpty && host.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) }
     }
@@ -38,22 +40,23 @@ extension ConfigValue where Value == ClusterConfig.Store.Location {
     static var storeLocation: Self {
         ConfigValue(
             unit: "URL", range: "`sqlite:PATH`, `memory:`",
-            expected: "sqlite:PATH or memory: (such as \"sqlite:.stint/stint.db\" or \"sqlite:/var/lib/stint/stint.db\")",
+            expected:
+                "sqlite:PATH or memory: (such as \"sqlite:.stint/stint.db\" or \"sqlite:/var/lib/stint/stint.db\")",
             schema: ["type": "string", "pattern": #"^(sqlite:(?!//).+|memory:)$"#],
             show: { location in
                 switch location {
                 case .sqlite(let path): .text("sqlite:\(path)")
                 case .memory: "memory:"
                 }
-            }
-        ) { value in
-            guard case .text(let text) = value, !text.utf8.contains(0) else { return nil }
-            if text == "memory:" { return .memory }
-            // "sqlite://stint.db" is meant to be a relative path and would be one at the root.
-            guard text.hasPrefix("sqlite:"), !text.hasPrefix("sqlite://"), !text.hasSuffix("/") else { return nil }
-            let path = String(text.dropFirst(7))
-            return path.isEmpty ? nil : .sqlite(path: path)
-        }
+            },
+            parse: { value in
+                guard case .text(let text) = value, !text.utf8.contains(0) else { return nil }
+                if text == "memory:" { return .memory }
+                // "sqlite://stint.db" is meant to be a relative path and would be one at the root.
+                guard text.hasPrefix("sqlite:"), !text.hasPrefix("sqlite://"), !text.hasSuffix("/") else { return nil }
+                let path = String(text.dropFirst(7))
+                return path.isEmpty ? nil : .sqlite(path: path)
+            })
     }
 }
 
@@ -66,11 +69,11 @@ extension ConfigValue where Value == ClusterConfig.Store.KeepRule {
             unit: "duration or object", range: time.range,
             schema: ["anyOf": [time.schema, both.schema]],
             show: { time.show($0.time) },
-            sections: [SectionPage(path: "<end>", summary: both.summary, rows: both.pages[0].rows)]
-        ) { node, path, onto, problems in
-            if node.members != nil { return both.read(node, path, onto: onto, &problems) }
-            return time.read(node, path, onto.time, &problems).map { Value(time: $0, count: onto.count) }
-        }
+            sections: both.pages,
+            read: { node, path, onto, problems in
+                if node.members != nil { return both.read(node, path, onto: onto, &problems) }
+                return time.read(node, path, onto.time, &problems).map { Value(time: $0, count: onto.count) }
+            })
     }
 }
 
@@ -94,13 +97,15 @@ extension ConfigValue where Value == [String] {
             let words = elements.enumerated().compactMap { index, element -> String? in
                 if case .text(let word) = element.value, !word.utf8.contains(0) { return word }
                 problems.append(
-                    ConfigProblem(element.place, path: "\(path)[\(index)]", "expected text without NUL, got \(element)"))
+                    ConfigProblem(element.place, path: "\(path)[\(index)]", "expected text without NUL, got \(element)")
+                )
                 return nil
             }
             if case .text(let name) = program.value, name.isEmpty || name.hasSuffix("/") || name.contains("{{") {
                 problems.append(
                     ConfigProblem(
-                        program.place, path: "\(path)[0]", "expected the name or path of a program, without {{…}}, got \(program)"))
+                        program.place, path: "\(path)[0]",
+                        "expected the name or path of a program, without {{…}}, got \(program)"))
             }
             return problems.count == problemsBefore ? words : nil
         }
@@ -115,7 +120,7 @@ extension ConfigValue where Value == [String: String] {
     /// Variables for a process: NAME → text.
     static var environment: Self {
         ConfigValue(
-            unit: "object: NAME → text", range: "NAME of A-Z a-z 0-9 _, not a digit first",
+            unit: "object: `NAME` → text", range: "`NAME`: letters, digits and _, not a digit first",
             schema: [
                 "type": "object", "patternProperties": ["^[A-Za-z_][A-Za-z0-9_]*$": ["type": "string"]],
                 "additionalProperties": false,
@@ -138,7 +143,8 @@ extension ConfigValue where Value == [String: String] {
                     variables[member.key] = text
                 } else {
                     problems.append(
-                        ConfigProblem(member.value.place, path: memberPath, "expected text without NUL, got \(member.value)"))
+                        ConfigProblem(
+                            member.value.place, path: memberPath, "expected text without NUL, got \(member.value)"))
                 }
             }
             return variables
@@ -151,7 +157,7 @@ extension ConfigValue where Value == ClusterConfig.Jobs {
     static var policies: Self {
         let section = Policy.keys
         return ConfigValue(
-            unit: "object: <type> → object", range: "",
+            unit: "object: `<type>` → object", range: "",
             schema: .namedObjects(pattern: #"^(\*|[A-Za-z0-9._-]{1,128})$"#, section.schema),
             sections: section.pages.map { $0.below("<type>") }
         ) { node, path, onto, problems in

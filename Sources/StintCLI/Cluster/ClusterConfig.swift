@@ -98,8 +98,9 @@ struct ClusterConfig: Hashable, Sendable {
         var exec: [String] = []
         var input = Input.job
         var output = Output.messages
+        /// Once loaded, with the pool's variables in it.
         var environment: [String: String] = [:]
-        /// Nil: the pool's.
+        /// Once loaded, the pool's when the file names none.
         var directory: String?
         var allowDashValues = false
 
@@ -175,19 +176,21 @@ extension ClusterConfig {
             // One byte more than is allowed shows that there is more, without reading all of it.
             return Array(try handle.read(upToCount: PositionedJSONReader.bytesMax + 1) ?? Data())
         } catch {
-            let isMissing = (error as? CocoaError)?.code == .fileReadNoSuchFile
+            let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+            let reason = cause?.domain == NSPOSIXErrorDomain ? cause?.code : nil
             let message =
-                isMissing
+                reason == Int(ENOENT)
                 ? """
                 there is no such file. Write one ({} is enough; docs/CONFIGURATION.md has every key), name another \
                 with --config PATH, or give a running broker's address with --connect ENDPOINT
                 """
-                : "the file cannot be read: \(error.localizedDescription)"
+                : "the file cannot be read: \(reason.map { String(cString: strerror(Int32($0))) } ?? "\(error)")"
             throw ConfigError(file: path, problems: [ConfigProblem(nil, message)])
         }
     }
 
-    /// Makes every path absolute, so that nothing depends on where a command was started.
+    /// Makes every path absolute, so that nothing depends on where a command was started, and gives the
+    /// handlers what they have from their pool.
     private func resolved(against folder: String) -> ClusterConfig {
         func absolute(_ path: String) -> String {
             if path.hasPrefix("/") { return path }
@@ -221,7 +224,8 @@ extension ClusterConfig {
                     handlers.mapValues { handler in
                         var handler = handler
                         handler.exec = absolute(command: handler.exec)
-                        handler.directory = handler.directory.map(absolute(_:))
+                        handler.directory = handler.directory.map(absolute(_:)) ?? pool.directory
+                        handler.environment = pool.environment.merging(handler.environment) { _, own in own }
                         return handler
                     })
             }

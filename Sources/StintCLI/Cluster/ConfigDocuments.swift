@@ -79,7 +79,9 @@ enum ConfigDocuments {
     /// `docs/cluster.schema.json`. Draft 7, which every editor understands.
     static var schema: String {
         let head: SchemaJSON = ["$schema": "http://json-schema.org/draft-07/schema#", "title": "cluster.json of Stint"]
-        guard case .object(let members) = ClusterConfig.keys.schema else { preconditionFailure("a section is an object") }
+        guard case .object(let members) = ClusterConfig.keys.schema else {
+            preconditionFailure("a section is an object")
+        }
         return head.adding(members).pretty() + "\n"
     }
 
@@ -109,7 +111,8 @@ enum ConfigDocuments {
             guard line.hasPrefix("<!-- table "), line.hasSuffix(" -->") else { continue }
             let name = line.dropFirst("<!-- table ".count).dropLast(" -->".count)
             guard let index = tables.firstIndex(where: { $0.name == name }) else {
-                throw Mistake(description: "the page has a place for a table \"\(name)\", which does not exist or stands twice")
+                throw Mistake(
+                    description: "the page has a place for a table \"\(name)\", which does not exist or stands twice")
             }
             lines.append(Substring(tables.remove(at: index).markdown))
             isInside = true

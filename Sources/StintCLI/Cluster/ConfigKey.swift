@@ -43,9 +43,11 @@ struct ConfigKey<Owner: Sendable>: Sendable {
     let sections: [SectionPage]
     let read: @Sendable (PositionedJSON, _ path: String, inout Owner, inout [ConfigProblem]) -> Void
 
+    /// - Parameter pageName: The name of the value's sections on the page, where several keys share them.
     init<Value>(
         _ name: String, _ value: ConfigValue<Value>, _ field: any WritableKeyPath<Owner, Value> & Sendable,
-        _ meaning: String, defaultNote: String? = nil, variable: String? = nil, isRequired: Bool = false
+        _ meaning: String, defaultNote: String? = nil, variable: String? = nil, isRequired: Bool = false,
+        pageName: String? = nil
     ) {
         self.name = name
         self.meaning = meaning
@@ -56,7 +58,7 @@ struct ConfigKey<Owner: Sendable>: Sendable {
         self.valueSchema = value.schema
         self.defaultValue = { isRequired ? nil : value.show($0[keyPath: field]) }
         self.defaultNote = isRequired ? "required" : defaultNote
-        self.sections = value.sections.map { $0.below(name) }
+        self.sections = value.sections.map { $0.below(pageName ?? name) }
         self.read = { node, path, owner, problems in
             if let new = value.read(node, path, owner[keyPath: field], &problems) { owner[keyPath: field] = new }
         }
@@ -136,7 +138,7 @@ extension ConfigSection {
         _ present: Set<String>, _ node: PositionedJSON, _ path: String, _ problems: inout [ConfigProblem]
     ) {
         for key in keys where key.isRequired && !present.contains(key.name) {
-            problems.append(ConfigProblem(node.place, path: path, "\"\(key.name)\" is missing: \(key.unit)"))
+            problems.append(ConfigProblem(node.place, path: path, "\"\(key.name)\" is missing (\(key.unit))"))
         }
         guard !exactlyOneOf.isEmpty else { return }
         let given = exactlyOneOf.filter(present.contains)

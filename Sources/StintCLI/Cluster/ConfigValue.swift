@@ -17,7 +17,8 @@ struct ConfigValue<Value: Sendable>: Sendable {
     var read: @Sendable (PositionedJSON, _ path: String, _ onto: Value, inout [ConfigProblem]) -> Value?
 
     init(
-        unit: String, range: String, schema: SchemaJSON, show: @escaping @Sendable (Value) -> SchemaJSON? = { _ in nil },
+        unit: String, range: String, schema: SchemaJSON,
+        show: @escaping @Sendable (Value) -> SchemaJSON? = { _ in nil },
         sections: [SectionPage] = [],
         read: @escaping @Sendable (PositionedJSON, _ path: String, _ onto: Value, inout [ConfigProblem]) -> Value?
     ) {
@@ -51,8 +52,8 @@ extension ConfigValue where Value: Defaulted {
     /// The same, for a field that holds nil when the key is absent.
     var optional: ConfigValue<Value?> {
         ConfigValue<Value?>(
-            unit: unit, range: range, schema: schema, show: { $0.flatMap(show) }, sections: sections
-        ) { node, path, onto, problems in read(node, path, onto ?? Value(), &problems) }
+            unit: unit, range: range, schema: schema, show: { $0.flatMap(show) }, sections: sections,
+            read: { node, path, onto, problems in read(node, path, onto ?? Value(), &problems) })
     }
 }
 
@@ -67,16 +68,17 @@ extension ConfigValue where Value == String {
         var schema: [(String, SchemaJSON)] = [("type", "string")]
         if let pattern { schema.append(("pattern", .text(pattern))) }
         return ConfigValue(
-            unit: unit, range: range, expected: expected, schema: .object(schema), show: { .text($0) }
-        ) { value in
-            guard case .text(let text) = value, !text.utf8.contains(0), isValid(text) else { return nil }
-            return text
-        }
+            unit: unit, range: range, expected: expected, schema: .object(schema), show: { .text($0) },
+            parse: { value in
+                guard case .text(let text) = value, !text.utf8.contains(0), isValid(text) else { return nil }
+                return text
+            })
     }
 
     static var name: Self {
         .text(
-            unit: "name", range: TypeName.rule, expected: "a name of \(TypeName.rule)", pattern: #"^[A-Za-z0-9._-]{1,128}$"#,
+            unit: "name", range: TypeName.rule, expected: "a name of \(TypeName.rule)",
+            pattern: #"^[A-Za-z0-9._-]{1,128}$"#,
             isValid: { TypeName.isValid($0) })
     }
 
@@ -88,8 +90,9 @@ extension ConfigValue where Value == String {
 extension ConfigValue where Value == Bool {
     static var flag: Self {
         ConfigValue(
-            unit: "true or false", range: "", expected: "true or false", schema: ["type": "boolean"], show: { .flag($0) }
-        ) { value in if case .flag(let flag) = value { flag } else { nil } }
+            unit: "true or false", range: "", expected: "true or false", schema: ["type": "boolean"],
+            show: { .flag($0) },
+            parse: { value in if case .flag(let flag) = value { flag } else { nil } })
     }
 }
 
@@ -98,12 +101,16 @@ extension ConfigValue where Value == Int {
         ConfigValue(
             unit: "whole number", range: "\(allowed.lowerBound) to \(allowed.upperBound)",
             expected: "a whole number from \(allowed.lowerBound) to \(allowed.upperBound)",
-            schema: ["type": "integer", "minimum": .number(allowed.lowerBound), "maximum": .number(allowed.upperBound)],
-            show: { .number($0) }
-        ) { value in
-            guard case .number(let digits) = value, let number = Int(digits), allowed.contains(number) else { return nil }
-            return number
-        }
+            schema: [
+                "type": "integer", "minimum": .number(allowed.lowerBound), "maximum": .number(allowed.upperBound),
+            ],
+            show: { .number($0) },
+            parse: { value in
+                guard case .number(let digits) = value, let number = Int(digits), allowed.contains(number) else {
+                    return nil
+                }
+                return number
+            })
     }
 
     static func size(_ allowed: ClosedRange<Int>) -> Self {
@@ -112,13 +119,14 @@ extension ConfigValue where Value == Int {
             unit: "size", range: "`\(least)` to `\(most)`",
             expected: "a size from \(least) to \(most) (such as \(HumanUnits.sizeExamples))",
             schema: ["type": "string", "pattern": #"^[0-9]+([KMGT]i?)?B$"#],
-            show: { .text(HumanUnits.string(bytes: $0)) }
-        ) { value in
-            guard case .text(let text) = value, let bytes = try? HumanUnits.size(text), allowed.contains(bytes) else {
-                return nil
-            }
-            return bytes
-        }
+            show: { .text(HumanUnits.string(bytes: $0)) },
+            parse: { value in
+                guard case .text(let text) = value, let bytes = try? HumanUnits.size(text), allowed.contains(bytes)
+                else {
+                    return nil
+                }
+                return bytes
+            })
     }
 }
 
@@ -128,13 +136,13 @@ extension ConfigValue where Value == Double {
             unit: "number", range: "\(allowed.lowerBound) to \(allowed.upperBound)",
             expected: "a number from \(allowed.lowerBound) to \(allowed.upperBound)",
             schema: ["type": "number", "minimum": .number(allowed.lowerBound), "maximum": .number(allowed.upperBound)],
-            show: { Int(exactly: $0).map(SchemaJSON.number) }
-        ) { value in
-            guard case .number(let digits) = value, let number = Double(digits),
-                (Double(allowed.lowerBound)...Double(allowed.upperBound)).contains(number)
-            else { return nil }
-            return number
-        }
+            show: { Int(exactly: $0).map(SchemaJSON.number) },
+            parse: { value in
+                guard case .number(let digits) = value, let number = Double(digits),
+                    (Double(allowed.lowerBound)...Double(allowed.upperBound)).contains(number)
+                else { return nil }
+                return number
+            })
     }
 }
 
@@ -148,13 +156,13 @@ extension ConfigValue where Value == Duration {
                 "type": "string",
                 "pattern": #"^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"#,
             ],
-            show: { .text(HumanUnits.string($0)) }
-        ) { value in
-            guard case .text(let text) = value, let duration = try? HumanUnits.duration(text),
-                allowed.contains(duration)
-            else { return nil }
-            return duration
-        }
+            show: { .text(HumanUnits.string($0)) },
+            parse: { value in
+                guard case .text(let text) = value, let duration = try? HumanUnits.duration(text),
+                    allowed.contains(duration)
+                else { return nil }
+                return duration
+            })
     }
 }
 
@@ -164,8 +172,8 @@ extension ConfigValue where Value: RawRepresentable & CaseIterable, Value.RawVal
         return ConfigValue(
             unit: "word", range: words.map { "`\"\($0)\"`" }.joined(separator: " or "),
             expected: words.map { "\"\($0)\"" }.joined(separator: " or "),
-            schema: ["enum": .list(words.map { .text($0) })], show: { .text($0.rawValue) }
-        ) { value in if case .text(let text) = value { Value(rawValue: text) } else { nil } }
+            schema: ["enum": .list(words.map { .text($0) })], show: { .text($0.rawValue) },
+            parse: { value in if case .text(let text) = value { Value(rawValue: text) } else { nil } })
     }
 }
 
@@ -185,7 +193,7 @@ extension ConfigValue {
     static func named<Element>(_ named: String, _ section: ConfigSection<Element>, countMax: Int) -> Self
     where Value == [String: Element] {
         ConfigValue(
-            unit: "object: \(named) → object", range: "",
+            unit: "object: `\(named)` → object", range: "",
             schema: .namedObjects(pattern: #"^[A-Za-z0-9._-]{1,128}$"#, section.schema),
             sections: section.pages.map { $0.below(named) }
         ) { node, path, _, problems in
@@ -213,6 +221,7 @@ extension PositionedJSON.Member {
         guard !TypeName.isValid(key) else { return }
         problems.append(
             ConfigProblem(
-                keyPlace, path: path, "expected a name of \(TypeName.rule), got \("\"\(key.prefix(140))\"".escapedControls)"))
+                keyPlace, path: path,
+                "expected a name of \(TypeName.rule), got \("\"\(key.prefix(140))\"".escapedControls)"))
     }
 }

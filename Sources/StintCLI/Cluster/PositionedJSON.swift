@@ -52,7 +52,8 @@ extension PositionedJSON: CustomStringConvertible {
         case .null: "null"
         case .flag(let flag): "\(flag)"
         case .number(let digits): digits.count > 40 ? "\(digits.prefix(40))…" : digits
-        case .text(let text): text.count > 60 ? "\"\(text.prefix(60))…\"".escapedControls : "\"\(text)\"".escapedControls
+        case .text(let text):
+            text.count > 60 ? "\"\(text.prefix(60))…\"".escapedControls : "\"\(text)\"".escapedControls
         case .list: "a list"
         case .object: "an object"
         }
@@ -69,7 +70,9 @@ extension String {
 
     /// A key as part of a path: in quotes when it would be mistaken for several.
     var asPathPart: String {
-        let isPlain = !isEmpty && unicodeScalars.allSatisfy { $0.properties.isAlphabetic || "0123456789_-$*".unicodeScalars.contains($0) }
+        let isPlain =
+            !isEmpty
+            && unicodeScalars.allSatisfy { $0.properties.isAlphabetic || "0123456789_-$*".unicodeScalars.contains($0) }
         return isPlain ? self : "\"\(self)\"".escapedControls
     }
 }

@@ -203,7 +203,11 @@ struct PositionedJSONReader {
         let number = String(decoding: bytes[start..<offset], as: UTF8.self)
         if !wordHere.isEmpty {
             throw ConfigProblem(
-                place, "expected the end of the number, got \"\(wordHere)\". A value with a unit is text: \"\(number)\(wordHere)\"")
+                place,
+                """
+                expected the end of the number, got "\(wordHere)". A value with a unit is text: "\(number)\(wordHere)"
+                """
+            )
         }
         return number
     }

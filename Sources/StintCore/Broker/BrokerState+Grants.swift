@@ -149,10 +149,7 @@ extension BrokerState {
                 GrantRow(
                     first: first, worker: workers[worker].row.number, slots: slots, grantedAt: now.wall,
                     entries: entries)))
-        workers[worker].assignments += 1
-        effects.actions.append(
-            .assign(
-                session, number: workers[worker].assignments, first: first, jobs: start..<effects.assigned.count))
+        effects.actions.append(.assign(session, first: first, jobs: start..<effects.assigned.count))
     }
 
     // MARK: A worker's list of leases

@@ -60,6 +60,25 @@ extension BrokerState {
         return slot
     }
 
+    /// Whether the token holds the lease of the job.
+    package func isLeased(_ id: JobID, under token: FencingToken) -> Bool { leased(id, under: token) != nil }
+
+    /// The payload on disk is not what was enqueued: the job is dead, and nothing is wiped.
+    package mutating func corrupt(_ lease: LeaseReference, into effects: inout Effects) {
+        guard let slot = leased(lease.id, under: lease.token) else { return }
+        endLease(
+            slot, AttemptEnding(.corrupt, counts: false), startedAt: .none, at: lastTurn, into: &effects)
+    }
+
+    /// Keeps a state for the next attempt, if the lease stands.
+    package mutating func checkpoint(
+        _ lease: LeaseReference, _ state: Blob, number: UInt64, session: SessionID, into effects: inout Effects
+    ) {
+        let slot = leased(lease.id, under: lease.token)
+        if let slot { effects.rows.append(.checkpoint(serial: jobs[slot].row.serial, state)) }
+        effects.actions.append(.checkpointSaved(session, number: number, refused: slot == nil))
+    }
+
     private func needsToSettle(_ settlements: [Settlement], by worker: Int32, facts: ColdFacts) -> Needs {
         var needs = Needs()
         for settlement in settlements where leased(settlement.id, under: settlement.token) == nil {

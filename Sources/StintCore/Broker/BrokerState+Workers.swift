@@ -55,7 +55,6 @@ extension BrokerState {
         workers[worker].isDraining = false
         workers[worker].isUnreachable = false
         workers[worker].heardAt = now.instant
-        workers[worker].assignments = 0
         workers[worker].settled = 0
         workers[worker].refused = []
 

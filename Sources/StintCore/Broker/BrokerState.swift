@@ -31,6 +31,7 @@ package struct BrokerState: Sendable {
     }
 
     package let settings: Settings
+    package let keep: Retention
     package internal(set) var numbers: BrokerNumbers
     /// The batch that makes durable what is decided now.
     package internal(set) var openBatch: UInt64 = 1
@@ -57,20 +58,25 @@ package struct BrokerState: Sendable {
     /// When silence is next judged.
     var nextJudgement: Instant
     var lastTurn: Moment
+    /// When retention is next looked at.
+    var nextRetention: Instant
 
     /// - Parameters:
     ///   - recovered: What the store holds; the state begins as of its last batch.
     ///   - seed: For the jitter of backoffs.
     ///   - effects: Receives what the recovery tidies up on disk.
     package init(
-        _ recovered: RecoveredFacts, settings: Settings, seed: UInt64, at now: Moment, into effects: inout Effects
+        _ recovered: RecoveredFacts, settings: Settings, keep: Retention, seed: UInt64, at now: Moment,
+        into effects: inout Effects
     ) {
         self.settings = settings
+        self.keep = keep
         numbers = recovered.numbers
         random = SeededRandom(seed: seed)
         amnesty = now.instant
         nextJudgement = now.instant + settings.lease
         lastTurn = now
+        nextRetention = now.instant
         openBatch = recovered.batch + 1
         recover(recovered, at: now, into: &effects)
     }
@@ -80,6 +86,9 @@ package struct BrokerState: Sendable {
         precondition(number == openBatch + 1)
         openBatch = number
     }
+
+    /// Adds the counts that changed since the last batch; called when a batch is handed out.
+    package mutating func writeCounts(into effects: inout Effects) { lines.writeCounts(into: &effects) }
 
     /// Refuse new jobs and grant nothing more; what is held goes on.
     package mutating func drain() { isDraining = true }

@@ -26,7 +26,7 @@ package enum Action: Sendable {
     /// The session stands; these of the leases it named are lost or cancelled.
     case welcome(SessionID, lost: [LeaseReference], cancelled: [LeaseReference])
     /// Leases `first`… for the jobs in this range of ``Effects/assigned``.
-    case assign(SessionID, number: UInt64, first: FencingToken, jobs: Range<Int>)
+    case assign(SessionID, first: FencingToken, jobs: Range<Int>)
     /// Settlements up to this number are on record, but for those refused.
     case settled(SessionID, upTo: UInt64, refused: [RefusedSettlement])
     /// The lease is gone.

@@ -87,3 +87,8 @@ package struct JobTable: Sendable {
 
     package func isLive(_ slot: Int32, stamp: UInt32) -> Bool { entries[Int(slot)].stamp == stamp }
 }
+
+extension JobTable {
+    /// The entry of a job, if it is in memory.
+    package subscript(id: JobID) -> Entry? { slot(of: id).map { self[$0] } }
+}

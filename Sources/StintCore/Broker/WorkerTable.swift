@@ -25,7 +25,6 @@ package struct WorkerTable: Sendable {
         /// Jobs chosen for it in this turn; they become grants at its end.
         package var chosen: [Int32] = []
 
-        package var assignments: UInt64 = 0
         /// The last settlement taken from this session.
         package var settled: UInt64 = 0
         package var settledChanged = false

@@ -57,7 +57,9 @@ import Testing
         #expect(throws: ConfigDocuments.Mistake.self) { try ConfigDocuments.update("# Configuration\n") }
         let strange = ConfigDocuments.tables.map { "<!-- table \($0.name) -->\n<!-- end -->\n" }.joined()
         #expect(throws: Never.self) { try ConfigDocuments.update(strange) }
-        #expect(throws: ConfigDocuments.Mistake.self) { try ConfigDocuments.update(strange + "<!-- table x -->\n<!-- end -->") }
+        #expect(throws: ConfigDocuments.Mistake.self) {
+            try ConfigDocuments.update(strange + "<!-- table x -->\n<!-- end -->")
+        }
     }
 
     @Test("the file at the root of the repository is valid")
@@ -70,7 +72,9 @@ import Testing
     @Test("every example of the reference page is valid")
     func examples() throws {
         let page = try String(contentsOf: root.appending(path: "docs/CONFIGURATION.md"), encoding: .utf8)
-        let examples = page.components(separatedBy: "```json\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
+        let examples = page.components(separatedBy: "```json\n").dropFirst().map {
+            $0.components(separatedBy: "```")[0]
+        }
         #expect(examples.count >= 4)
         for example in examples {
             #expect(throws: Never.self) {

@@ -61,12 +61,11 @@ struct ArgumentTemplate {
             case .literal(let text):
                 argument += text
             case .job(let field):
-                argument +=
-                    switch field {
-                    case .id: attempt.id.description
-                    case .attempt: String(attempt.number)
-                    case .fence: attempt.token.description
-                    }
+                switch field {
+                case .id: argument += attempt.id.description
+                case .attempt: argument += String(attempt.number)
+                case .fence: argument += attempt.token.description
+                }
             case .payload(let path):
                 let name = (["payload"] + path).joined(separator: ".")
                 let value = try Self.value(at: path, in: payload, named: name)

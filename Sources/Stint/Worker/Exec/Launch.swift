@@ -86,13 +86,22 @@ package struct Launch: Sendable {
                 // At once: while we hold the child's end of its output too, that output has no end of file.
                 closeChildEnds()
                 let process = execution.processIdentifier
-                precondition(process.processDescriptor >= 0, "this kernel has no pidfd: Linux 5.4 or later is needed")
+                guard process.processDescriptor >= 0 else {
+                    // No descriptor was left, or the kernel is older than Linux 5.4: we could not see it exit.
+                    _ = kill(-process.value, SIGKILL)
+                    return Value?.none
+                }
                 return await body(Running(id: process.value, descriptor: process.processDescriptor))
             }
-            switch result.terminationStatus {
-            case .exited(let code): return (result.closureResult, .exited(code: code))
-            case .signaled(let signal): return (result.closureResult, .signalled(signal))
+            guard let value = result.closureResult else {
+                throw LaunchProblem.shortage("\"\(argv[0])\" was ended at its start, because no pidfd could be opened.")
             }
+            switch result.terminationStatus {
+            case .exited(let code): return (value, .exited(code: code))
+            case .signaled(let signal): return (value, .signalled(signal))
+            }
+        } catch let problem as LaunchProblem {
+            throw problem
         } catch {
             throw LaunchProblem(error, program: argv[0])
         }
@@ -131,16 +140,22 @@ package enum LaunchProblem: Error, Sendable, Hashable {
     case shortage(String)
     /// The arguments and variables together are larger than the system takes.
     case argumentsTooLong(String)
+    /// It did start, but its end could not be observed: something else in this process waits for all children.
+    case lost(String)
 
     package var reason: String {
         switch self {
-        case .unusable(let reason), .shortage(let reason), .argumentsTooLong(let reason): reason
+        case .unusable(let reason), .shortage(let reason), .argumentsTooLong(let reason), .lost(let reason): reason
         }
     }
 
     init(_ error: any Error, program: String) {
         guard let error = error as? SubprocessError else {
             self = .unusable("\"\(program)\" did not start: \(error).")
+            return
+        }
+        if error.code == .failedToMonitorProcess {
+            self = .lost("\"\(program)\" started, but its end could not be observed: \(error)")
             return
         }
         let code = error.underlyingError?.rawValue ?? 0

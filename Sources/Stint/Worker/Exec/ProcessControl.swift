@@ -12,6 +12,8 @@ package final class ProcessControl: Sendable {
         var isKilled = false
         /// Standard output is not read while anybody holds it: the child waits in its write.
         var holds = 0
+        /// The process was still running when it was told to stop.
+        var hasSignalled = false
     }
 
     private let wishes = Mutex(Wishes())
@@ -44,7 +46,8 @@ package final class ProcessControl: Sendable {
     func hold() { wishes.withLock { $0.holds += 1 } }
     func letGo() { change { $0.holds -= 1 } }
 
-    var isStopped: Bool { wishes.withLock { $0.stop != nil || $0.isKilled } }
+    func noteSignal() { wishes.withLock { $0.hasSignalled = true } }
+    var hasSignalled: Bool { wishes.withLock { $0.hasSignalled } }
 
     /// What is wished now; empties the pipe first, so that a later wish wakes again.
     func read() -> Wishes {

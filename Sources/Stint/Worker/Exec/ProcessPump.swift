@@ -1,14 +1,15 @@
 import Foundation
 import Glibc
+import StintCore
 
 /// What becomes of a child's output. Called on the pump's thread only, so it needs no lock; it may block briefly.
 package protocol OutputSink: Sendable {
-    mutating func take(_ bytes: UnsafeRawBufferPointer, from stream: OutputStream)
+    mutating func take(_ bytes: UnsafeRawBufferPointer, from stream: ChildStream)
     /// The stream has ended, or is not read any further.
-    mutating func end(_ stream: OutputStream)
+    mutating func end(_ stream: ChildStream)
 }
 
-package enum OutputStream: Sendable {
+package enum ChildStream: Sendable {
     case output, error
 }
 
@@ -98,12 +99,9 @@ struct ProcessPump {
         // The leader has exited but is not reaped, so the number of the group is still its own.
         signalGroup(SIGKILL)
         closeInput()
-        for (descriptor, stream) in [(output, OutputStream.output), (error, .error)] where descriptor >= 0 {
-            close(descriptor)
-            sink.end(stream)
-        }
-        output = -1
-        error = -1
+        // One buffer is one full pipe: whatever the child itself wrote is in it, even after a sink that was slow.
+        Self.finish(&output, as: .output, &buffer, into: &sink)
+        Self.finish(&error, as: .error, &buffer, into: &sink)
     }
 
     private mutating func obey(_ wishes: ProcessControl.Wishes) {
@@ -140,11 +138,8 @@ struct ProcessPump {
         ]
         let next = [killAt, holding ? nil : readUntil].compactMap { $0 }.min()
         var milliseconds: Int32 = -1
-        if let next {
-            let wait = next - now
-            // Rounded up: waking early would only mean turning once more.
-            milliseconds = Int32(clamping: max(0, wait.components.seconds * 1_000 + wait.components.attoseconds / 1_000_000_000_000_000 + 1))
-        }
+        // Rounded up: waking early would only mean turning once more.
+        if let next { milliseconds = Int32(clamping: max(0, (next - now).inMilliseconds + 1)) }
         guard poll(&watched, nfds_t(watched.count), milliseconds) > 0 else { return (false, false, false, false) }
         return (watched[1].revents != 0, watched[2].revents != 0, watched[3].revents != 0, watched[4].revents != 0)
     }
@@ -161,7 +156,7 @@ struct ProcessPump {
     }
 
     private static func drain<Sink: OutputSink>(
-        _ descriptor: inout Int32, as stream: OutputStream, _ buffer: inout [UInt8], into sink: inout Sink
+        _ descriptor: inout Int32, as stream: ChildStream, _ buffer: inout [UInt8], into sink: inout Sink
     ) {
         let count = read(descriptor, &buffer, buffer.count)
         if count > 0 {
@@ -173,6 +168,16 @@ struct ProcessPump {
         }
     }
 
+    private static func finish<Sink: OutputSink>(
+        _ descriptor: inout Int32, as stream: ChildStream, _ buffer: inout [UInt8], into sink: inout Sink
+    ) {
+        if descriptor >= 0 { drain(&descriptor, as: stream, &buffer, into: &sink) }
+        guard descriptor >= 0 else { return }
+        close(descriptor)
+        descriptor = -1
+        sink.end(stream)
+    }
+
     private mutating func closeInput() {
         guard input >= 0 else { return }
         close(input)
@@ -182,6 +187,7 @@ struct ProcessPump {
 
     private func signalGroup(_ signal: Int32) {
         precondition(process.id > 1, "a process group below 2 is not a child's")
+        if !hasExited { control.noteSignal() }
         _ = kill(-process.id, signal)
     }
 }

@@ -1,0 +1,141 @@
+import Stint
+
+/// Follows the jobs of one run, and only those: others may share the cluster.
+///
+/// Asking the broker for every open job ten times a second would make the watcher its busiest client. So each look asks
+/// for the counts of all types, one small message, and then for as many jobs of a type as its counts have moved, plus a
+/// few, because the jobs that moved may have been somebody else's. A job that is found to have ended is never asked for
+/// again, and its children are known from it (``Run/jobID(_:document:)``); one that is still open goes to the back of
+/// its line. In all about one question per job.
+///
+///     for job in tracker.toAsk(counts) { tracker.note(job, state, …) }   until tracker.isDone
+public struct RunTracker: Sendable {
+    public struct Job: Hashable, Sendable {
+        public let step: Run.Step
+        public let document: Int
+        public let id: JobID
+    }
+
+    /// How many jobs of a type are in which state, in the whole cluster.
+    public struct Counts: Hashable, Sendable {
+        public var scheduled = 0
+        public var leased = 0
+        /// Completed, dead or cancelled.
+        public var ended = 0
+
+        public init(scheduled: Int = 0, leased: Int = 0, ended: Int = 0) {
+            self.scheduled = scheduled
+            self.leased = leased
+            self.ended = ended
+        }
+    }
+
+    /// What became of one step.
+    public struct Progress: Hashable, Sendable {
+        public var step: Run.Step
+        /// Jobs that exist or will exist if all goes well.
+        public var total = 0
+        public var completed = 0
+        public var failed = 0
+        /// Attempts beyond the first, of jobs that have ended.
+        public var retries = 0
+        /// Running now, and waiting to be tried again: what the cluster has more of than when the run began.
+        public var running = 0
+        public var retrying = 0
+
+        public var ended: Int { completed + failed }
+    }
+
+    /// A job that is in the dead letters, or was cancelled.
+    public struct Failure: Hashable, Sendable {
+        public let job: Job
+        public let error: String
+    }
+
+    public let run: Run
+    public let documents: Int
+    public private(set) var failures: [Failure] = []
+    private var open: [Run.Step: [Job]] = [:]
+    private var progress: [Run.Step: Progress] = [:]
+    private let countsAtStart: [Run.Step: Counts]
+    private var lastCounts: [Run.Step: Counts]
+
+    /// - Parameter counts: From before the first job of the run was enqueued.
+    public init(run: Run, documents: Int, counts: [Run.Step: Counts]) {
+        precondition(documents > 0)
+        self.run = run
+        self.documents = documents
+        countsAtStart = counts
+        lastCounts = counts
+        for step in Run.Step.allCases { progress[step] = Progress(step: step, total: step == .report ? 1 : documents) }
+        open[.parse] = (1...documents).map { Job(step: .parse, document: $0, id: run.jobID(.parse, document: $0)) }
+    }
+
+    /// Whether all documents have ended, one way or the other.
+    public var isDone: Bool { open.values.allSatisfy(\.isEmpty) }
+
+    public var steps: [Progress] { Run.Step.allCases.compactMap { progress[$0] } }
+
+    /// Jobs that have ended. Two equal answers far apart mean that nothing moves.
+    public var ended: Int { progress.values.reduce(0) { $0 + $1.ended } }
+    public var retries: Int { progress.values.reduce(0) { $0 + $1.retries } }
+
+    /// Any job that is still open; for a hint when nothing moves.
+    public var anyOpen: Job? { Run.Step.allCases.lazy.compactMap { open[$0]?.first }.first }
+
+    /// Takes new counts and says which jobs to ask for. Each must be answered with ``note(_:state:attempts:error:)``.
+    public mutating func toAsk(_ counts: [Run.Step: Counts]) -> [Job] {
+        var jobs: [Job] = []
+        for step in Run.Step.allCases {
+            let (now, before) = (counts[step] ?? Counts(), lastCounts[step] ?? Counts())
+            let start = countsAtStart[step] ?? Counts()
+            let waiting = open[step]?.count ?? 0
+            progress[step]?.running = min(max(0, now.leased - start.leased), waiting)
+            progress[step]?.retrying = min(max(0, now.scheduled - start.scheduled), waiting)
+            // At the least a sixty-fourth, so that all are asked for in time even when every count is foreign.
+            let budget = max(0, now.ended - before.ended) + 1 + waiting / 64
+            jobs += (open[step] ?? []).prefix(budget)
+            open[step]?.removeFirst(min(budget, waiting))
+        }
+        lastCounts = counts
+        return jobs
+    }
+
+    /// Takes what the broker said about a job.
+    ///
+    /// - Parameter attempts: How many there were.
+    public mutating func note(_ job: Job, state: JobState, attempts: Int, error: String? = nil) {
+        switch state {
+        case .waiting, .scheduled, .ready, .leased:
+            open[job.step, default: []].append(job)
+        case .completed:
+            end(job, attempts: attempts, completed: true)
+            for step in job.step.next {
+                let id = run.jobID(step, document: job.document)
+                open[step, default: []].append(Job(step: step, document: job.document, id: id))
+            }
+        case .dead, .cancelled:
+            end(job, attempts: attempts, completed: false)
+            failures.append(Failure(job: job, error: error ?? "it was \(state.name)"))
+            forget(job.step.next)
+        }
+    }
+
+    private mutating func end(_ job: Job, attempts: Int, completed: Bool) {
+        if completed { progress[job.step]?.completed += 1 } else { progress[job.step]?.failed += 1 }
+        progress[job.step]?.retries += max(0, attempts - 1)
+    }
+
+    /// Steps that a document will not reach any more.
+    private mutating func forget(_ steps: [Run.Step]) {
+        for step in steps {
+            progress[step]?.total -= 1
+            forget(step.next)
+        }
+    }
+
+    /// Counts the last job of the run, which is enqueued when ``isDone``.
+    public mutating func noteReport(completed: Bool, attempts: Int = 1) {
+        end(Job(step: .report, document: 0, id: run.jobID(.report)), attempts: attempts, completed: completed)
+    }
+}

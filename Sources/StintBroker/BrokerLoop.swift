@@ -1,0 +1,202 @@
+import StintCore
+import StintStore
+import StintTransport
+import Synchronization
+
+/// The shell around ``BrokerTurn``: owns the two sockets and the clocks, and nothing else. One plain thread, no `async`.
+final class BrokerLoop {
+    private var turn: BrokerTurn
+    private let workers: RouterSocket
+    private let clients: RouterSocket
+    private let committer: Committer
+    private let pages: PageReader
+    private let control: BrokerControl
+    private let poller = Poller()
+    /// Frames that a socket would not take yet, by peer, in order.
+    private var blocked: [PeerAddress: [OutgoingFrame]] = [:]
+
+    /// Messages read from one socket in one turn.
+    private static let messagesPerTurn = 512
+
+    init(
+        turn: BrokerTurn, workers: RouterSocket, clients: RouterSocket, committer: Committer, pages: PageReader,
+        control: BrokerControl
+    ) {
+        self.turn = turn
+        self.workers = workers
+        self.clients = clients
+        self.committer = committer
+        self.pages = pages
+        self.control = control
+    }
+
+    /// Runs until a drain is complete, or throws what ended it. After a throw nothing more may be said or written.
+    func run() throws {
+        let workersSlot = poller.add(workers)
+        let clientsSlot = poller.add(clients)
+        _ = poller.add(control.waker)
+        var wake = Self.now().instant
+        while true {
+            poller.watch(workersSlot, turn.readsWorkers)
+            poller.watch(clientsSlot, turn.readsClients)
+            let patience = blocked.isEmpty ? wake - Self.now().instant : min(wake - Self.now().instant, .milliseconds(5))
+            poller.wait(upTo: max(.zero, patience))
+            control.waker.clear()
+
+            try takeCommitResult()
+            let now = Self.now()
+            control.withFacts { facts in
+                turn.storeIsFull = facts.storeIsFull
+                turn.storeBytes = facts.storeBytes
+                if facts.isDraining, !turn.state.isDraining { turn.drain() }
+            }
+            try takePages()
+            let messages = try receive(now)
+            wake = try turn.finish(at: now)
+            pages.ask(turn.takePageRequests())
+            if try handOut(messages: messages) { wake = now.instant }
+            try send()
+            if turn.state.isDraining, turn.isQuiet, blocked.isEmpty { return }
+        }
+    }
+
+    /// Stops listening, so that the next broker can bind.
+    func close() {
+        workers.close()
+        clients.close()
+    }
+
+    static func now() -> Moment {
+        Moment(
+            instant: Instant(nanoseconds: MonotonicClock.nanoseconds()),
+            wall: WallTime(milliseconds: WallClock.milliseconds()))
+    }
+
+    // MARK: In
+
+    /// Everything that is readable, workers before clients, each up to a bound.
+    private func receive(_ now: Moment) throws -> Int {
+        var count = 0
+        while count < Self.messagesPerTurn, turn.readsWorkers, let message = workers.receive() {
+            try turn.receive(fromWorker: message.body, at: message.peer, now: now)
+            count += 1
+        }
+        var fromClients = 0
+        while fromClients < Self.messagesPerTurn, turn.readsClients, let message = clients.receive() {
+            try turn.receive(fromClient: message.body, at: message.peer, now: now)
+            fromClients += 1
+        }
+        return count + fromClients
+    }
+
+    private func takePages() throws {
+        let (pages, failure) = self.pages.take()
+        for (request, page) in pages { turn.pageRead(request, page) }
+        if let failure { throw BrokerFailure.store(failure) }
+    }
+
+    // MARK: Durable
+
+    /// Hands the open batch to the store. A small one, when nothing else came in, is committed right here.
+    ///
+    /// - Returns: Whether another turn is due at once.
+    private func handOut(messages: Int) throws -> Bool {
+        guard let batch = turn.takeBatch() else { return false }
+        guard messages <= 2, batch.jobs.count + batch.rows.count <= 16 else {
+            committer.start(batch)
+            return false
+        }
+        try take(committer.commitNow(batch))
+        return true
+    }
+
+    private func takeCommitResult() throws {
+        if let result = committer.takeResult() { try take(result) }
+    }
+
+    private func take(_ result: Committer.Result) throws {
+        switch result {
+        case .committed(let number): turn.committed(number, at: Self.now())
+        case .failed(let why): throw BrokerFailure.store(why)
+        }
+    }
+
+    // MARK: Out
+
+    private func send() throws {
+        if !blocked.isEmpty { retryBlocked() }
+        while let frame = try turn.nextFrame() {
+            if blocked[frame.peer] != nil {
+                blocked[frame.peer]?.append(frame)
+            } else if !offer(frame) {
+                blocked[frame.peer] = [frame]
+            }
+        }
+    }
+
+    /// False when the socket would not take it now.
+    private func offer(_ frame: OutgoingFrame) -> Bool {
+        let outcome =
+            switch frame.destination {
+            case .worker: workers.send(frame.body, to: frame.peer)
+            case .client: clients.send(frame.body, to: frame.peer)
+            }
+        switch outcome {
+        case .sent: turn.sent(frame)
+        case .wouldBlock: return false
+        case .unreachable: turn.unreachable(frame)
+        }
+        return true
+    }
+
+    private func retryBlocked() {
+        for peer in Array(blocked.keys) {
+            guard var frames = blocked[peer] else { continue }
+            while let frame = frames.first, offer(frame) { frames.removeFirst() }
+            blocked[peer] = frames.isEmpty ? nil : frames
+        }
+    }
+}
+
+/// Why a broker ended before it was asked to.
+package enum BrokerFailure: Error, Sendable, CustomStringConvertible {
+    case store(String)
+
+    package var description: String {
+        switch self {
+        case .store(let why):
+            """
+            the store failed, so the broker ends without saying anything more; what was acknowledged is on disk, and \
+            a restart goes on from there: \(why)
+            """
+        }
+    }
+}
+
+/// What other threads tell the loop, and what it lets them see.
+final class BrokerControl: Sendable {
+    struct Facts: Sendable {
+        var isDraining = false
+        var storeIsFull = false
+        var storeBytes: Int64 = 0
+    }
+
+    let waker: Waker
+    private let facts = Mutex(Facts())
+
+    init() throws { waker = try Waker() }
+
+    func drain() {
+        facts.withLock { $0.isDraining = true }
+        waker.wake()
+    }
+
+    func storeJudged(isFull: Bool, bytes: Int64) {
+        facts.withLock {
+            $0.storeIsFull = isFull
+            $0.storeBytes = bytes
+        }
+    }
+
+    func withFacts(_ body: (Facts) -> Void) { body(facts.withLock { $0 }) }
+}

@@ -1,0 +1,74 @@
+import Foundation
+import Logging
+import ServiceLifecycle
+import StintCore
+import StintStore
+import StintTransport
+
+/// What a broker needs to start.
+public struct BrokerConfiguration: Sendable {
+    /// `tcp://127.0.0.1:7411`, `ipc:///run/stint/clients`, …; port 0 takes a free one.
+    public var clients: String
+    public var workers: String
+    /// A path; missing folders are made.
+    public var storePath: String
+    public var lease: Duration = .seconds(15)
+    public var heartbeat: Duration = .seconds(5)
+    public var policies: [String: Policy] = [:]
+    public var defaultPolicy = Policy()
+    public var keep = Retention()
+    public var payloadBytesMax = Limits.payloadBytesMax
+
+    public init(clients: String, workers: String, storePath: String) {
+        self.clients = clients
+        self.workers = workers
+        self.storePath = storePath
+    }
+}
+
+/// The broker as a service: opens the store, binds the sockets, runs the loop on a thread of its own.
+///
+/// **Stopping.** On graceful shutdown it refuses new jobs, grants nothing more, makes everything durable and ends; it does
+/// not wait for running jobs, the next broker adopts them.
+/// **Failing.** When the store fails ``run()`` throws, and the process must end: the outcome of the last commit is unknown,
+/// and only a restart can find out. Nothing that was acknowledged is lost.
+public struct BrokerService: Service {
+    /// Where the broker listens, once it does.
+    public struct Addresses: Sendable {
+        public let clients: String
+        public let workers: String
+    }
+
+    private let configuration: BrokerConfiguration
+    private let logger: Logger
+    private let onReady: @Sendable (Addresses) -> Void
+
+    /// - Parameter onReady: Called once, when jobs can be enqueued and workers can join.
+    public init(
+        _ configuration: BrokerConfiguration, logger: Logger, onReady: @escaping @Sendable (Addresses) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        self.onReady = onReady
+    }
+
+    /// - Throws: ``StartError`` when an address or the store cannot be had; what ended the broker otherwise.
+    public func run() async throws {
+        let running = try RunningBroker.start(configuration, logger: logger)
+        onReady(running.addresses)
+        try await withGracefulShutdownHandler {
+            try await withTaskCancellationHandler {
+                try await running.ended()
+            } onCancel: {
+                running.drain()
+            }
+        } onGracefulShutdown: {
+            running.drain()
+        }
+    }
+}
+
+/// Why a broker could not start: one sentence with the next step.
+public struct StartError: Error, Sendable, CustomStringConvertible {
+    public let description: String
+}

@@ -1,0 +1,205 @@
+import Foundation
+import StintCore
+import StintTransport
+import StintWire
+
+extension BrokerTurn {
+    /// Takes one frame from the socket of the clients. Never traps on what it says.
+    package mutating func receive(fromClient frame: [UInt8], at peer: PeerAddress, now: Moment) throws {
+        let session: SessionID
+        let message: Stint_V1_Envelope.OneOf_Message
+        do {
+            let envelope = try Frame.decode(frame)
+            (session, message) = (SessionID(envelope.session), envelope.message)
+        } catch {
+            malformed += 1
+            return
+        }
+        if case .clientHello(let hello) = message { return greet(hello, session, peer) }
+        guard clients.knows(session, at: peer) else { return sayHello(to: .client(session), peer) }
+        do {
+            try take(message, from: session, now: now)
+        } catch let error as WireError {
+            malformed += 1
+            refuse(error.refusal, to: .client(session), peer)
+        }
+        absorb()
+    }
+
+    private mutating func greet(_ hello: Stint_V1_ClientHello, _ session: SessionID, _ peer: PeerAddress) {
+        guard (hello.protocolMin...max(hello.protocolMin, hello.protocolMax)).overlaps(Frame.protocolVersions) else {
+            let sentence = """
+                this broker speaks version \(Frame.protocolVersions.upperBound) of the protocol, the client \
+                \(hello.protocolMin) to \(hello.protocolMax); use the same release of Stint on both sides
+                """
+            return refuse(Refusal(.invalid, sentence), to: .client(session), peer)
+        }
+        guard !clients.isFull || clients.address(of: session) != nil else {
+            let sentence = "the broker has \(clients.most) clients and takes no more"
+            return refuse(Refusal(.exhausted, sentence), to: .client(session), peer)
+        }
+        clients.add(session, at: peer)
+        var welcome = Stint_V1_ClientWelcome()
+        welcome.protocol = Frame.protocolVersions.upperBound
+        welcome.epoch = state.numbers.epoch
+        welcome.payloadBytesMax = UInt64(configuration.payloadBytesMax)
+        welcome.windowBytes = 8 * 1_048_576
+        send(.clientWelcome(welcome), to: .client(session), peer)
+    }
+
+    private mutating func take(
+        _ message: Stint_V1_Envelope.OneOf_Message, from session: SessionID, now: Moment
+    ) throws {
+        switch message {
+        case .enqueue(let enqueue): try self.enqueue(enqueue, from: session, now: now)
+        case .cancel(let cancel): try self.cancel(cancel, from: session, now: now)
+        case .replayDead(let replay):
+            try dead(
+                .replay, replay.selection, request: replay.request, requestID: replay.requestID, dryRun: replay.dryRun,
+                from: session, now: now)
+        case .discardDead(let discard):
+            try dead(
+                .discard, discard.selection, request: discard.request, requestID: discard.requestID,
+                dryRun: discard.dryRun, from: session, now: now)
+        case .getJob(let get): try job(get, from: session)
+        case .listJobs(let list): try jobs(list, from: session)
+        case .getStatus(let get): status(get, from: session, now: now)
+        case .watch(let watch): try self.watch(watch, from: session)
+        default: throw WireError.invalid(field: "envelope.message", "not a message of clients")
+        }
+    }
+
+    func say(_ message: Stint_V1_Envelope.OneOf_Message, to session: SessionID) -> Outbox.Item {
+        .toClient(session, message)
+    }
+
+    mutating func refuse(_ refusal: Refusal, request: UInt64, to session: SessionID) {
+        outbox.add(.toClient(session, .refused(Stint_V1_Refused(refusal, request: request))), gate: gate)
+    }
+
+    // MARK: Requests that are carried out once
+
+    /// Answers a repeated request as it was answered first; otherwise carries it out and keeps the answer, in the same
+    /// commit.
+    private mutating func once(
+        _ requestID: Data, request: UInt64, session: SessionID, now: Moment,
+        _ body: (inout BrokerTurn) throws -> Stint_V1_Envelope.OneOf_Message
+    ) throws {
+        let id = try requestID.id(field: "request_id")
+        let key = RequestID(high: id.high, low: id.low)
+        if let stored = try answers[key] ?? reader.answer(key), let first = try? Frame.decode(stored) {
+            outbox.add(.toClient(session, first.message.answering(request)), gate: gate)
+            return
+        }
+        let answer = try body(&self)
+        if case .refused = answer {
+            // Nothing was done, so a repetition may find things changed.
+        } else {
+            let encoded = Frame.encode(answer.answering(0), session: 1)
+            effects.rows.append(.answer(key, open.add(Bytes(encoded)), at: now.wall))
+            absorb()
+            answers.add(key, encoded, batch: open.number)
+        }
+        absorb()
+        outbox.add(.toClient(session, answer.answering(request)), gate: gate)
+    }
+
+    private mutating func cancel(_ message: Stint_V1_Cancel, from session: SessionID, now: Moment) throws {
+        let id = try message.id.id(field: "cancel.id")
+        try once(message.requestID, request: message.request, session: session, now: now) { turn in
+            var facts = ColdFacts.none
+            while true {
+                let (result, needs) = turn.state.cancel(id, facts: facts, at: now, into: &turn.effects)
+                guard needs.isEmpty else {
+                    facts = try turn.facts(for: needs)
+                    continue
+                }
+                var answer = Stint_V1_Cancelled()
+                switch result {
+                case .cancelled: return .cancelled(answer)
+                case .requested:
+                    answer.wasRunning = true
+                    return .cancelled(answer)
+                case .alreadyFinal(let state):
+                    return .refused(
+                        Stint_V1_Refused(
+                            Refusal(.wrongState, "job \(id) is \(state.name) already"), request: message.request))
+                case .notFound: return .refused(Stint_V1_Refused(.noJob(id), request: message.request))
+                }
+            }
+        }
+    }
+
+    private mutating func dead(
+        _ verb: DeadVerb, _ selection: Stint_V1_DeadSelection, request: UInt64, requestID: Data, dryRun: Bool,
+        from session: SessionID, now: Moment
+    ) throws {
+        let ids = try selection.ids.ids(field: "selection.ids")
+        let ways = (ids.isEmpty ? 0 : 1) + (selection.type.isEmpty ? 0 : 1) + (selection.all ? 1 : 0)
+        guard ways == 1 else {
+            throw WireError.invalid(field: "selection", "exactly one of ids, type and all must be given")
+        }
+        guard ids.count <= Limits.listMax else {
+            throw WireError.outOfRange(field: "selection.ids", value: ids.count, allowed: 1...Limits.listMax)
+        }
+        try once(requestID, request: request, session: session, now: now) { turn in
+            var answer = Stint_V1_OperationAnswer()
+            if !ids.isEmpty {
+                switch try turn.handleDead(verb, ids, dryRun: dryRun, now: now) {
+                case .success(let count): answer.jobs = UInt64(count)
+                case .failure(let refusal): return .refused(Stint_V1_Refused(refusal, request: request))
+                }
+                return .operationAnswer(answer)
+            }
+            var type: TypeIndex?
+            if !selection.type.isEmpty {
+                guard let known = turn.state.lines.index(of: selection.type) else {
+                    return .refused(
+                        Stint_V1_Refused(
+                            Refusal(.notFound, "no job of type \"\(selection.type)\" was ever enqueued"),
+                            request: request))
+                }
+                type = known
+            }
+            let begun = turn.state.beginDead(verb, type: type, dryRun: dryRun, at: now, into: &turn.effects)
+            answer.jobs = UInt64(begun.jobs)
+            answer.operation = UInt64(begun.operation)
+            return .operationAnswer(answer)
+        }
+    }
+
+    private mutating func handleDead(
+        _ verb: DeadVerb, _ ids: [JobID], dryRun: Bool, now: Moment
+    ) throws -> Result<Int, Refusal> {
+        var facts = ColdFacts.none
+        while true {
+            let (result, needs) = state.handleDead(verb, ids, dryRun: dryRun, facts: facts, at: now, into: &effects)
+            if needs.isEmpty { return result }
+            facts = try self.facts(for: needs)
+        }
+    }
+}
+
+extension Refusal {
+    static func noJob(_ id: JobID) -> Refusal {
+        Refusal(.notFound, "there is no job \(id); it may have been removed after its time of keeping")
+    }
+}
+
+extension Stint_V1_Envelope.OneOf_Message {
+    /// The same answer to another request.
+    fileprivate func answering(_ request: UInt64) -> Self {
+        switch self {
+        case .cancelled(var answer):
+            answer.request = request
+            return .cancelled(answer)
+        case .operationAnswer(var answer):
+            answer.request = request
+            return .operationAnswer(answer)
+        case .refused(var answer):
+            answer.request = request
+            return .refused(answer)
+        default: preconditionFailure("not an answer to a request that is carried out once")
+        }
+    }
+}

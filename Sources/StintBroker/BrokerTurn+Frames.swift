@@ -1,0 +1,206 @@
+import Foundation
+import StintCore
+import StintTransport
+import StintWire
+
+extension BrokerTurn {
+    /// The next frame that may leave, or nil. Builds what has become durable as it goes: payloads are attached here,
+    /// from the cache or the store, and all enqueues of a client that one commit made durable are answered by one frame.
+    package mutating func nextFrame() throws -> OutgoingFrame? {
+        if outgoing.isEmpty { try release() }
+        return outgoing.popFirst()
+    }
+
+    /// The socket took the frame.
+    package mutating func sent(_ frame: OutgoingFrame) {
+        if let lease = frame.lastLease, case .worker(let session) = frame.destination {
+            state.released(session: session, upTo: lease)
+        }
+    }
+
+    /// There is nobody at this address any more.
+    package mutating func unreachable(_ frame: OutgoingFrame) {
+        switch frame.destination {
+        case .worker(let session):
+            guard workers.knows(session, at: frame.peer) else { return }
+            state.unreachable(session: session)
+        case .client(let session):
+            guard clients.knows(session, at: frame.peer) else { return }
+            clients.remove(session)
+            watchers.forget(session)
+        }
+    }
+
+    private mutating func release() throws {
+        var enqueued: [SessionID: Stint_V1_Enqueued] = [:]
+        var order: [SessionID] = []
+        func collect(_ session: SessionID, _ change: (inout Stint_V1_Enqueued) -> Void) {
+            if enqueued[session] == nil { order.append(session) }
+            change(&enqueued[session, default: Stint_V1_Enqueued()])
+        }
+        while let item = outbox.next(durable: durable) {
+            switch item {
+            case .accepted(let session, let request):
+                collect(session) { $0.requests.append(request) }
+            case .acceptedWithDuplicates(let session, let request, let duplicates):
+                var answer = Stint_V1_EnqueuedWithDuplicates()
+                answer.request = request
+                answer.duplicates = duplicates
+                collect(session) { $0.withDuplicates.append(answer) }
+            case .refused(let session, let refusal):
+                collect(session) { $0.refused.append(refusal) }
+            case .toClient(let session, let message):
+                guard let peer = clients.address(of: session) else { continue }
+                send(message, to: .client(session), peer)
+            case .toWorker(let session, let message):
+                guard let peer = workers.address(of: session) else { continue }
+                send(message, to: .worker(session), peer)
+            case .assign(let session, let first, let jobs):
+                guard let peer = workers.address(of: session) else { continue }
+                try assign(jobs, first: first, to: session, peer)
+            }
+        }
+        for session in order {
+            guard let peer = clients.address(of: session), let message = enqueued[session] else { continue }
+            send(.enqueued(message), to: .client(session), peer)
+        }
+    }
+
+    // MARK: Assign
+
+    /// Builds an assign message. A payload whose bytes on disk have changed is not sent: that job is dead as corrupt.
+    private mutating func assign(
+        _ jobs: [AssignedJob], first: FencingToken, to session: SessionID, _ peer: PeerAddress
+    ) throws {
+        var builder = AssignBuilder(epoch: first.epoch)
+        for (offset, job) in jobs.enumerated() {
+            let token = FencingToken(epoch: first.epoch, sequence: first.sequence + UInt64(offset))
+            // The lease may have ended while the batch was on its way to disk; then the frame is cut in two here.
+            guard state.isLeased(job.id, under: token) else {
+                flush(&builder, to: session, peer)
+                continue
+            }
+            if let cached = cache.take(job.serial) {
+                builder.add(
+                    job, token: token, payload: cached.payload, extras: cached.extras, checkpoint: [],
+                    lines: state.lines)
+                continue
+            }
+            let stored = try reader.payload(serial: job.serial)
+            guard let stored, stored.payload.withUnsafeBytes(Digest.of) == job.digest else {
+                flush(&builder, to: session, peer)
+                state.corrupt(LeaseReference(id: job.id, token: token), into: &effects)
+                continue
+            }
+            builder.add(
+                job, token: token, payload: Bytes(stored.payload), extras: Bytes(stored.extras),
+                checkpoint: stored.checkpoint, lines: state.lines)
+        }
+        flush(&builder, to: session, peer)
+        if !effects.jobs.isEmpty { absorb() }
+    }
+
+    private mutating func flush(_ builder: inout AssignBuilder, to session: SessionID, _ peer: PeerAddress) {
+        guard !builder.isEmpty else { return }
+        assignments[session, default: 0] += 1
+        let (message, last) = builder.take(number: assignments[session] ?? 1)
+        let body = Frame.encode(.assign(message), session: session.value)
+        outgoing.append(
+            OutgoingFrame(destination: .worker(session), peer: peer, body: body, lastLease: last))
+    }
+
+    // MARK: At once
+
+    mutating func send(
+        _ message: Stint_V1_Envelope.OneOf_Message, to destination: OutgoingFrame.Destination, _ peer: PeerAddress
+    ) {
+        let session =
+            switch destination {
+            case .worker(let session), .client(let session): session
+            }
+        outgoing.append(
+            OutgoingFrame(
+                destination: destination, peer: peer, body: Frame.encode(message, session: session.value),
+                lastLease: nil))
+    }
+
+    /// An answer to a session that is not known here promises nothing either.
+    mutating func sayHello(to destination: OutgoingFrame.Destination, _ peer: PeerAddress) {
+        send(.sayHello(Stint_V1_SayHello()), to: destination, peer)
+    }
+
+    mutating func refuse(_ refusal: Refusal, to destination: OutgoingFrame.Destination, _ peer: PeerAddress) {
+        send(.refused(Stint_V1_Refused(refusal, request: 0)), to: destination, peer)
+    }
+}
+
+/// Collects the columns of one assign message.
+private struct AssignBuilder {
+    private var message = Stint_V1_Assign()
+    private var typeIndexes: [UInt32] = []
+    private var attempts: [UInt32] = []
+    private var attemptsMax: [UInt32] = []
+    private var isFirstAttempts = true
+    private var isOneType = true
+    private var hasPolicyAttempts = true
+    private var types: [TypeIndex] = []
+    private var count = 0
+    private var last = FencingToken.none
+
+    init(epoch: UInt64) { message.epoch = epoch }
+
+    var isEmpty: Bool { count == 0 }
+
+    mutating func add(
+        _ job: AssignedJob, token: FencingToken, payload: Bytes, extras: Bytes, checkpoint: [UInt8],
+        lines: borrowing Lines
+    ) {
+        if count == 0 { message.firstSequence = token.sequence }
+        precondition(token.sequence == message.firstSequence + UInt64(count))
+        last = token
+        message.ids.append(job.id)
+        let type = types.firstIndex(of: job.type) ?? addType(job, lines)
+        typeIndexes.append(UInt32(type))
+        isOneType = isOneType && type == 0
+        attempts.append(UInt32(job.attempt))
+        isFirstAttempts = isFirstAttempts && job.attempt == 1
+        attemptsMax.append(UInt32(job.attemptsMax))
+        hasPolicyAttempts = hasPolicyAttempts && message.types[type].attemptsMax == UInt32(job.attemptsMax)
+        message.payloadBytes.append(UInt32(payload.count))
+        payload.withUnsafeBytes { message.payloads.append(contentsOf: $0) }
+        if job.priority != 0 || extras.count > 0 || !checkpoint.isEmpty {
+            var detail = Stint_V1_AssignedDetail()
+            detail.index = UInt32(count)
+            detail.priority = Int32(job.priority)
+            if !checkpoint.isEmpty { detail.checkpoint = Data(checkpoint) }
+            if extras.count > 0, let decoded = try? Stint_V1_JobExtras(serializedBytes: extras.copied) {
+                detail.extras = decoded
+            }
+            message.details.append(detail)
+        }
+        count += 1
+    }
+
+    private mutating func addType(_ job: AssignedJob, _ lines: borrowing Lines) -> Int {
+        let policy = lines[job.type].policy
+        var type = Stint_V1_AssignedType()
+        type.name = lines[job.type].name
+        type.timeoutMs = UInt64(policy.timeout.inMilliseconds)
+        type.graceMs = UInt64(policy.grace.inMilliseconds)
+        type.attemptsMax = UInt32(job.attemptsMax)
+        message.types.append(type)
+        types.append(job.type)
+        return types.count - 1
+    }
+
+    mutating func take(number: UInt64) -> (Stint_V1_Assign, FencingToken) {
+        var taken = message
+        taken.number = number
+        if !isOneType { taken.typeIndexes = typeIndexes }
+        if !isFirstAttempts { taken.attempts = attempts }
+        if !hasPolicyAttempts { taken.attemptsMax = attemptsMax }
+        let lastToken = last
+        self = AssignBuilder(epoch: message.epoch)
+        return (taken, lastToken)
+    }
+}

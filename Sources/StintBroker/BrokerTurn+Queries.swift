@@ -1,0 +1,263 @@
+import Foundation
+import StintCore
+import StintStore
+import StintWire
+
+// Questions that change nothing. Rows come from the store as of the last commit; leases, which are on no row, from memory.
+
+extension BrokerTurn {
+    mutating func job(_ message: Stint_V1_GetJob, from session: SessionID) throws {
+        let id = try message.id.id(field: "get_job.id")
+        guard let stored = try reader.details(id) else {
+            return refuse(.noJob(id), request: message.request, to: session)
+        }
+        var answer = Stint_V1_JobAnswer()
+        answer.request = message.request
+        answer.job = describe(stored)
+        outbox.add(.toClient(session, .jobAnswer(answer)), gate: gate)
+    }
+
+    mutating func jobs(_ message: Stint_V1_ListJobs, from session: SessionID) throws {
+        guard (1...Limits.listMax).contains(Int(message.limit)) else {
+            throw WireError.outOfRange(
+                field: "list_jobs.limit", value: Int(message.limit), allowed: 1...Limits.listMax)
+        }
+        var answer = Stint_V1_JobsAnswer()
+        answer.request = message.request
+        var type: TypeIndex?
+        if !message.type.isEmpty {
+            guard let known = state.lines.index(of: message.type) else {
+                outbox.add(.toClient(session, .jobsAnswer(answer)), gate: gate)
+                return
+            }
+            type = known
+        }
+        let limit = Int(message.limit)
+        let after = try message.cursor.isEmpty ? nil : reader.row(message.cursor.id(field: "list_jobs.cursor"))
+        let found: [StoredJob]
+        if message.state == .leased {
+            found = try leased(type: type, limit: limit, after: after)
+        } else {
+            found = try list(state: message.state.state, type: type, limit: limit, after: after)
+        }
+        answer.jobs = found.map { describe($0) }
+        if found.count == limit, let last = found.last { answer.cursor = Data(last.row.id) }
+        outbox.add(.toClient(session, .jobsAnswer(answer)), gate: gate)
+    }
+
+    /// A page of rows. Leased jobs say `ready` on disk and are left out of a listing of ready ones; the page is then
+    /// filled up from further on.
+    private func list(state wanted: JobState?, type: TypeIndex?, limit: Int, after: JobRow?) throws -> [StoredJob] {
+        var query = JobQuery(state: wanted, type: type, limit: limit, after: after)
+        var found: [StoredJob] = []
+        while found.count < limit {
+            let page = try reader.list(query)
+            if wanted == .ready {
+                found += page.filter { !isLeased($0.row.id) }
+            } else {
+                found += page
+            }
+            guard page.count == query.limit, let last = page.last, wanted == .ready else { break }
+            query.after = last.row
+        }
+        return Array(found.prefix(limit))
+    }
+
+    private func isLeased(_ id: JobID) -> Bool {
+        guard let slot = state.jobs.slot(of: id) else { return false }
+        return state.jobs[slot].place == .leased
+    }
+
+    /// The leases, by serial; their number is bounded by the credit of the workers.
+    private func leased(type: TypeIndex?, limit: Int, after: JobRow?) throws -> [StoredJob] {
+        var rows: [JobRow] = []
+        for entry in state.jobs.entries where entry.place == .leased && entry.lease.grant >= 0 {
+            if let type, entry.row.type != type { continue }
+            if let after, entry.row.serial <= after.serial { continue }
+            rows.append(entry.row)
+        }
+        rows.sort { $0.serial < $1.serial }
+        return try rows.prefix(limit).compactMap { try reader.details($0.id) }.map { stored in
+            var brief = stored
+            brief.payload = []
+            brief.attempts = []
+            return brief
+        }
+    }
+
+    private func describe(_ stored: StoredJob) -> Stint_V1_JobDetails {
+        let row = stored.row
+        var job = Stint_V1_JobDetails()
+        job.id = Data(row.id)
+        job.type = state.lines[row.type].name
+        job.state = Stint_V1_JobState(row.state)
+        job.priority = Int32(row.priority)
+        job.attempt = UInt32(row.attempt)
+        job.attemptsMax = UInt32(row.attemptsMax)
+        job.createdMs = row.createdAt.milliseconds
+        job.runAtMs = row.runAt.milliseconds
+        job.startedMs = row.startedAt.milliseconds
+        job.finishedMs = row.finishedAt.milliseconds
+        job.cancelRequested = row.cancelRequested
+        job.outcome = row.outcome == .none ? "" : row.outcome.name
+        job.payload = Data(stored.payload)
+        job.result = Data(stored.result)
+        job.progress = Data(stored.progress)
+        job.log = Data(stored.log)
+        job.worker = stored.workerName
+        job.error = Self.sentence(row.outcome, stored.error, worker: stored.workerName)
+        if !stored.extras.isEmpty, let extras = try? Stint_V1_JobExtras(serializedBytes: stored.extras) {
+            job.extras = extras
+        }
+        job.attempts = stored.attempts.map { attempt in
+            var details = Stint_V1_AttemptDetails()
+            details.number = UInt32(attempt.number)
+            details.outcome = attempt.outcome.name
+            details.error = Self.sentence(attempt.outcome, attempt.error, worker: attempt.worker)
+            details.worker = attempt.worker
+            details.startedMs = attempt.startedAt.milliseconds
+            details.finishedMs = attempt.finishedAt.milliseconds
+            details.fence = attempt.token.description
+            details.log = Data(attempt.log)
+            return details
+        }
+        addLease(to: &job, row)
+        return job
+    }
+
+    /// Whoever runs the job now is in no row.
+    private func addLease(to job: inout Stint_V1_JobDetails, _ row: JobRow) {
+        guard let slot = state.jobs.slot(of: row.id), state.jobs[slot].place == .leased,
+            state.jobs[slot].lease.grant >= 0
+        else { return }
+        let lease = state.jobs[slot].lease
+        job.state = .leased
+        job.attempt = UInt32(lease.attempt)
+        job.worker = state.workers[lease.worker].row.name
+        job.startedMs = lease.grantedAt.milliseconds
+        job.cancelRequested = state.jobs[slot].row.cancelRequested
+        if let progress = progress[row.id], progress.token == lease.token { job.progress = Data(progress.bytes.copied) }
+        var running = Stint_V1_AttemptDetails()
+        running.number = UInt32(lease.attempt)
+        running.worker = job.worker
+        running.startedMs = lease.grantedAt.milliseconds
+        running.fence = lease.token.description
+        job.attempts.append(running)
+    }
+
+    /// What went wrong, in words also where nobody could report any.
+    private static func sentence(_ outcome: Outcome, _ error: [UInt8], worker: String) -> String {
+        if !error.isEmpty { return String(decoding: error, as: UTF8.self) }
+        switch outcome {
+        case .expired: return "worker \(worker) fell silent while it held the job"
+        case .timedOut: return "the attempt passed its timeout"
+        case .crashed: return "the process that ran the handler was ended by a signal"
+        case .corrupt: return "the payload on disk is not the one that was enqueued; it was not run and not removed"
+        case .none, .completed, .failed, .errored, .cancelled, .snoozed, .released: return ""
+        }
+    }
+
+    mutating func status(_ message: Stint_V1_GetStatus, from session: SessionID, now: Moment) {
+        var answer = Stint_V1_StatusAnswer()
+        answer.request = message.request
+        answer.epoch = state.numbers.epoch
+        answer.sinceMs = startedAt.milliseconds
+        answer.draining = state.isDraining
+        answer.storeBytes = UInt64(max(0, storeBytes))
+        answer.malformed = malformed
+        var serving = Array(repeating: UInt32(0), count: state.lines.count)
+        state.workers.forEach { _, worker in
+            guard worker.session != nil else { return }
+            var status = Stint_V1_WorkerStatus()
+            status.name = worker.row.name
+            status.pool = worker.row.pool
+            status.slots = UInt32(worker.slots)
+            status.leases = UInt32(worker.leases)
+            status.sinceMs = worker.connectedAt.milliseconds
+            status.draining = worker.isDraining
+            status.connected = !worker.isUnreachable
+            status.silentMs = UInt64(max(0, (now.instant - worker.heardAt).inMilliseconds))
+            for type in worker.types {
+                if worker.withdrawn.contains(type) {
+                    status.withdrawn.append(state.lines[type].name)
+                } else {
+                    status.types.append(state.lines[type].name)
+                    if !worker.isUnreachable { serving[type.asInt] += 1 }
+                }
+            }
+            answer.workers.append(status)
+        }
+        for index in 0..<state.lines.count {
+            let line = state.lines.all[index]
+            var type = Stint_V1_TypeStatus()
+            type.name = line.name
+            type.counts = Stint_V1_StateCounts(line.counts)
+            type.workers = serving[index]
+            type.meanMicroseconds = UInt64(max(1, line.meanMicroseconds ?? -1))
+            if line.meanMicroseconds == nil { type.meanMicroseconds = 0 }
+            answer.types.append(type)
+            answer.counts.add(type.counts)
+        }
+        for operation in state.operations.all + state.operations.retention {
+            var status = Stint_V1_OperationStatus()
+            status.number = UInt64(operation.number)
+            status.kind = operation.kind.name
+            status.type = operation.type.map { state.lines[$0].name } ?? ""
+            status.done = UInt64(operation.done)
+            status.paused = operation.isPaused
+            answer.operations.append(status)
+        }
+        outbox.add(.toClient(session, .statusAnswer(answer)), gate: gate)
+    }
+
+    mutating func watch(_ message: Stint_V1_Watch, from session: SessionID) throws {
+        let id = try message.id.id(field: "watch.id")
+        if message.stop { return watchers.remove(id, session: session) }
+        var event = Stint_V1_JobEvent()
+        event.request = message.request
+        event.id = message.id
+        let isInMemory = state.jobs.slot(of: id) != nil
+        let row = isInMemory ? nil : try self.row(id)
+        if isInMemory || row.map({ !$0.state.isFinal }) ?? false {
+            guard !watchers.isFull else {
+                return refuse(
+                    Refusal(.exhausted, "\(Watchers.most) jobs are being watched already"), request: message.request,
+                    to: session)
+            }
+            watchers.add(id, session: session, request: message.request)
+            event.state = isLeased(id) ? .leased : Stint_V1_JobState(row?.state ?? state.jobs[id]?.row.state)
+        } else if let row {
+            event.state = Stint_V1_JobState(row.state)
+            event.attempt = UInt32(row.attempt)
+            // Decided in a batch that is not durable yet: the bytes are not readable; the change itself was told.
+            if let stored = try reader.details(id), stored.row.state == row.state {
+                event.result = Data(stored.result)
+                event.error = Self.sentence(row.outcome, stored.error, worker: stored.workerName)
+            } else {
+                try tellFromBatch(&event, id)
+            }
+        }
+        outbox.add(.toClient(session, .jobEvent(event)), gate: gate)
+    }
+
+    /// Result and error of a job that became final in a batch not yet durable.
+    private func tellFromBatch(_ event: inout Stint_V1_JobEvent, _ id: JobID) throws {
+        for batch in [open, committing].compactMap({ $0 }) {
+            guard let write = batch.jobs.last(where: { $0.row.id == id && $0.kind == .finish }) else { continue }
+            if !write.result.isNone { event.result = Data(batch[write.result].copied) }
+            if !write.error.isNone { event.error = String(decoding: batch[write.error].copied, as: UTF8.self) }
+            return
+        }
+    }
+}
+
+extension OperationRow.Kind {
+    package var name: String {
+        switch self {
+        case .replay: "replay"
+        case .discard: "discard"
+        case .retention: "retention"
+        case .replan: "replan"
+        }
+    }
+}

@@ -1,0 +1,172 @@
+import Foundation
+import StintCore
+import StintTransport
+import StintWire
+
+extension BrokerTurn {
+    /// Takes one frame from the socket of the workers. Never traps on what it says.
+    package mutating func receive(fromWorker frame: [UInt8], at peer: PeerAddress, now: Moment) throws {
+        let session: SessionID
+        let message: Stint_V1_Envelope.OneOf_Message
+        do {
+            let envelope = try Frame.decode(frame)
+            (session, message) = (SessionID(envelope.session), envelope.message)
+        } catch {
+            malformed += 1
+            return
+        }
+        if case .workerHello(let hello) = message { return greet(hello, session, peer, now) }
+        guard workers.knows(session, at: peer), let worker = state.workers.slot(of: session) else {
+            return sayHello(to: .worker(session), peer)
+        }
+        do {
+            try take(message, from: session, worker: worker, now: now)
+        } catch let error as WireError {
+            // A worker that breaks the protocol is not served on this session: what it meant cannot be known.
+            malformed += 1
+            refuse(error.refusal, to: .worker(session), peer)
+        }
+        absorb()
+    }
+
+    private mutating func greet(
+        _ message: Stint_V1_WorkerHello, _ session: SessionID, _ peer: PeerAddress, _ now: Moment
+    ) {
+        do {
+            guard (message.protocolMin...max(message.protocolMin, message.protocolMax)).overlaps(Frame.protocolVersions)
+            else {
+                throw WireError.invalid(
+                    field: "worker_hello.protocol",
+                    """
+                    this broker speaks version \(Frame.protocolVersions.upperBound), the worker \
+                    \(message.protocolMin) to \(message.protocolMax); use the same release of Stint on both sides
+                    """)
+            }
+            let hello = try WorkerHello(decoding: message)
+            guard state.workers.slot(of: session) == nil else {
+                throw WireError.invalid(field: "envelope.session", "a HELLO begins a session that is not known yet")
+            }
+            guard !workers.isFull else {
+                return refuse(
+                    Refusal(.exhausted, "the broker has \(workers.most) workers and takes no more"),
+                    to: .worker(session), peer)
+            }
+            if let worker = state.workers.slot(of: hello.instance), let former = state.workers[worker].session {
+                workers.remove(former)
+                assignments[former] = nil
+            }
+            if let refusal = state.hello(hello, session: session, at: now, into: &effects) {
+                refuse(refusal, to: .worker(session), peer)
+            } else {
+                workers.add(session, at: peer)
+                assignments[session] = 0
+            }
+        } catch {
+            malformed += 1
+            refuse((error as? WireError)?.refusal ?? Refusal(.invalid, "\(error)"), to: .worker(session), peer)
+        }
+        absorb()
+    }
+
+    private mutating func take(
+        _ message: Stint_V1_Envelope.OneOf_Message, from session: SessionID, worker: Int32, now: Moment
+    ) throws {
+        switch message {
+        case .heartbeat(let heartbeat):
+            state.heartbeat(running: try heartbeat.leases(), session: session, at: now, into: &effects)
+            pong(heartbeat.number, to: session)
+        case .settle(let settle):
+            try take(settle, from: session, now: now)
+        case .progress(let progress):
+            state.heard(worker, at: now)
+            for report in progress.reports { try take(report) }
+        case .checkpoint(let checkpoint):
+            state.heard(worker, at: now)
+            try take(checkpoint, from: session)
+        case .withdraw(let withdraw):
+            state.withdraw(withdraw.type, session: session, at: now)
+        case .drain:
+            state.drain(session: session, at: now)
+        case .bye:
+            state.bye(session: session, at: now, into: &effects)
+            workers.remove(session)
+            assignments[session] = nil
+        default:
+            throw WireError.invalid(field: "envelope.message", "not a message of workers")
+        }
+    }
+
+    /// Exempt from the gate: it promises nothing.
+    private mutating func pong(_ number: UInt64, to session: SessionID) {
+        guard let peer = workers.address(of: session) else { return }
+        var pong = Stint_V1_Pong()
+        pong.number = number
+        send(.pong(pong), to: .worker(session), peer)
+    }
+
+    private mutating func take(_ message: Stint_V1_Settle, from session: SessionID, now: Moment) throws {
+        let incoming = try message.settlements(payloadBytesMax: configuration.payloadBytesMax)
+        var settlements: [Settlement] = []
+        settlements.reserveCapacity(incoming.count)
+        for item in incoming { settlements.append(try settlement(item, now: now)) }
+        var facts = ColdFacts.none
+        while true {
+            let needs = state.settle(
+                settlements, number: message.number, session: session, facts: facts, at: now, into: &effects)
+            if needs.isEmpty { return }
+            facts = try self.facts(for: needs)
+        }
+    }
+
+    /// Puts the bytes of a settlement into the open batch. A child that conflicts with an existing job makes the attempt
+    /// a permanent failure that names it.
+    private mutating func settlement(_ incoming: IncomingSettlement, now: Moment) throws -> Settlement {
+        var settlement = incoming.settlement
+        if let result = incoming.result { settlement.result = open.add(result) }
+        if let error = incoming.error { settlement.error = open.add(error) }
+        if let progress = incoming.progress { settlement.progress = open.add(progress) }
+        if let log = incoming.log { settlement.log = open.add(log) }
+        guard !incoming.children.isEmpty, settlement.ending.outcome == .completed else { return settlement }
+        switch try submissions(incoming.children, now: now) {
+        case .success(let children):
+            if let conflict = children.first(where: { $0.known == .conflict }) {
+                settlement.ending = AttemptEnding(.failed, counts: true, isPermanent: true)
+                let sentence = """
+                    the child \(conflict.id) cannot be enqueued: a job with this id exists and has another type or payload
+                    """
+                settlement.error = open.add(Bytes(Array(sentence.utf8)))
+            } else {
+                settlement.children = children
+            }
+        case .failure(let refusal):
+            settlement.ending = AttemptEnding(.failed, counts: true, isPermanent: true)
+            settlement.error = open.add(Bytes(Array("its children cannot be enqueued: \(refusal.message)".utf8)))
+        }
+        return settlement
+    }
+
+    private mutating func take(_ report: Stint_V1_Progress.Report) throws {
+        let id = try report.id.id(field: "progress.id")
+        let token = FencingToken(epoch: report.epoch, sequence: report.sequence)
+        guard report.progress.count <= Limits.progressBytesMax else {
+            throw WireError.outOfRange(
+                field: "progress.progress", value: report.progress.count, allowed: 0...Limits.progressBytesMax)
+        }
+        guard state.isLeased(id, under: token) else { return }
+        let bytes = Bytes([UInt8](report.progress))
+        progress[id] = (token, bytes)
+        if !watchers.isEmpty { watchers.progressed(id, bytes, gate: gate, into: &outbox) }
+    }
+
+    private mutating func take(_ checkpoint: Stint_V1_Checkpoint, from session: SessionID) throws {
+        let id = try checkpoint.id.id(field: "checkpoint.id")
+        guard checkpoint.state.count <= Limits.checkpointBytesMax else {
+            throw WireError.outOfRange(
+                field: "checkpoint.state", value: checkpoint.state.count, allowed: 0...Limits.checkpointBytesMax)
+        }
+        let token = FencingToken(epoch: checkpoint.epoch, sequence: checkpoint.sequence)
+        let blob = open.add(Bytes([UInt8](checkpoint.state)))
+        state.checkpoint(
+            LeaseReference(id: id, token: token), blob, number: checkpoint.number, session: session, into: &effects)
+    }
+}

@@ -1,0 +1,256 @@
+import DequeModule
+import Foundation
+import StintCore
+import StintStore
+import StintTransport
+import StintWire
+
+/// One turn of the broker as a plain value: frames, commit results and a ``Moment`` in; batches and frames out. The
+/// thread around it (``BrokerLoop``) owns sockets and clocks; the simulator runs the same value without either.
+///
+/// A turn: ``receive(fromWorker:at:now:)`` and ``receive(fromClient:at:now:)`` for everything that was read, then
+/// ``finish(at:)``; then ``takeBatch()`` when the store is free; after the commit ``committed(_:at:)``; then
+/// ``nextFrame()`` until it is nil.
+///
+/// Persist, then speak: what is decided joins the open batch, and what is to be said waits in the ``Outbox`` until its
+/// batch is durable.
+package struct BrokerTurn {
+    package struct Configuration: Sendable {
+        package var settings: BrokerState.Settings
+        package var keep: Retention
+        package var payloadBytesMax: Int
+        package var seed: UInt64
+
+        package init(
+            settings: BrokerState.Settings = .init(), keep: Retention = Retention(),
+            payloadBytesMax: Int = Limits.payloadBytesMax, seed: UInt64
+        ) {
+            self.settings = settings
+            self.keep = keep
+            self.payloadBytesMax = payloadBytesMax
+            self.seed = seed
+        }
+    }
+
+    package let configuration: Configuration
+    package internal(set) var state: BrokerState
+    let reader: any StoreReader
+
+    var effects = Effects()
+    var open: Batch
+    var openBytes = 0
+    var committing: Batch?
+    package internal(set) var durable: UInt64
+    var overlay = Overlay()
+
+    var workers: Peers
+    var clients: Peers
+    var outbox = Outbox()
+    /// Frames with their bytes, in the order in which they may be sent.
+    var outgoing: Deque<OutgoingFrame> = []
+    /// Assign messages sent to each session.
+    var assignments: [SessionID: UInt64] = [:]
+    var cache = PayloadCache()
+    var progress: [JobID: (token: FencingToken, bytes: Bytes)] = [:]
+    var watchers = Watchers()
+    /// Answers to mutating requests of batches that are not durable yet, and some older ones.
+    var answers = RecentAnswers()
+    /// Pages asked for by the core; whoever reads them answers with ``pageRead(_:_:at:)``.
+    package internal(set) var pageRequests: [PageRequest] = []
+
+    package internal(set) var malformed: UInt64 = 0
+    /// Set by whoever watches the disk: new jobs are refused, settling goes on.
+    package var storeIsFull = false
+    package let startedAt: WallTime
+    package var storeBytes: Int64 = 0
+
+    package init(
+        _ recovered: RecoveredState, configuration: Configuration, reader: any StoreReader, at now: Moment
+    ) {
+        self.configuration = configuration
+        self.reader = reader
+        workers = Peers(most: 4_096)
+        clients = Peers(most: 16_384)
+        let facts = RecoveredFacts(
+            batch: recovered.batch, numbers: recovered.numbers, types: recovered.types, counts: recovered.counts,
+            workers: recovered.workers, grants: recovered.grants, grantedJobs: recovered.grantedJobs,
+            operations: recovered.operations)
+        state = BrokerState(
+            facts, settings: configuration.settings, keep: configuration.keep, seed: configuration.seed, at: now,
+            into: &effects)
+        open = Batch(number: recovered.batch + 1, numbers: recovered.numbers)
+        durable = recovered.batch
+        startedAt = now.wall
+        absorb()
+    }
+
+    // MARK: Numbers and gates
+
+    /// The batch that must be durable before anything decided now may be said.
+    var gate: UInt64 { open.isEmpty ? open.number - 1 : open.number }
+
+    /// Whether more may be read from each socket: the open batch is bounded, and settling comes before enqueueing.
+    package var readsClients: Bool { openBytes < 8 * 1_048_576 && open.jobs.count + open.rows.count < 20_000 }
+    package var readsWorkers: Bool { openBytes < 16 * 1_048_576 && open.jobs.count + open.rows.count < 40_000 }
+
+    /// Takes no new jobs, grants nothing more.
+    package mutating func drain() { state.drain() }
+
+    /// Nothing waits for a commit or for a socket.
+    package var isQuiet: Bool { committing == nil && open.isEmpty && outbox.isEmpty && outgoing.isEmpty }
+
+    // MARK: The end of a turn
+
+    /// Grants what can be granted, confirms what was settled, does the work of time. Returns when the next turn is due
+    /// at the latest.
+    package mutating func finish(at now: Moment) throws -> Instant {
+        var wake = state.tick(at: now, into: &effects)
+        if try stepOperation(at: now) { wake = now.instant }
+        state.confirmSettlements(into: &effects)
+        state.dispatch(at: now, into: &effects)
+        absorb()
+        return wake
+    }
+
+    /// Takes the effects of the core into the open batch and the outbox.
+    mutating func absorb() {
+        if !effects.jobs.isEmpty {
+            for write in effects.jobs { open.jobs.append(absorbed(write)) }
+        }
+        if !effects.rows.isEmpty { open.rows.append(contentsOf: effects.rows) }
+        let gate = gate
+        for action in effects.actions { say(action, gate: gate) }
+        if !watchers.isEmpty {
+            for assigned in effects.assigned { watchers.leased(assigned, gate: gate, into: &outbox) }
+        }
+        if !effects.pages.isEmpty { pageRequests.append(contentsOf: effects.pages) }
+        effects.removeAll()
+    }
+
+    private mutating func absorbed(_ decided: JobWrite) -> JobWrite {
+        var write = decided
+        switch write.kind {
+        case .insert:
+            let payload = write.payload.isNone ? Bytes([]) : open[write.payload]
+            if write.row.state == .ready {
+                cache.put(
+                    write.row.serial, payload: payload, extras: write.extras.isNone ? Bytes([]) : open[write.extras])
+            }
+            openBytes += payload.count + 200
+        case .finish, .retire:
+            if !progress.isEmpty, let last = progress.removeValue(forKey: write.row.id), write.progress.isNone {
+                write.progress = open.add(last.bytes)
+            }
+            openBytes += 100 + (write.result.isNone ? 0 : open[write.result].count)
+        case .update, .replay, .delete:
+            openBytes += 100
+        }
+        if !watchers.isEmpty {
+            watchers.changed(
+                write, result: write.result.isNone ? nil : open[write.result],
+                error: write.error.isNone ? nil : open[write.error], gate: open.number, into: &outbox)
+        }
+        return write
+    }
+
+    private mutating func say(_ action: Action, gate: UInt64) {
+        switch action {
+        case .welcome(let session, let lost, let cancelled):
+            var message = Stint_V1_WorkerWelcome()
+            message.protocol = Frame.protocolVersions.upperBound
+            message.epoch = state.numbers.epoch
+            message.leaseMs = UInt64(state.settings.lease.inMilliseconds)
+            message.heartbeatMs = UInt64(state.settings.heartbeat.inMilliseconds)
+            message.payloadBytesMax = UInt64(configuration.payloadBytesMax)
+            message.lost =
+                Stint_V1_Lost.groups(lost, reason: .leaseLost)
+                + Stint_V1_Lost.groups(cancelled, reason: .jobCancelled)
+            outbox.add(.toWorker(session, .workerWelcome(message)), gate: gate)
+        case .assign(let session, let first, let jobs):
+            outbox.add(.assign(session, first: first, Array(effects.assigned[jobs])), gate: gate)
+        case .settled(let session, let upTo, let refused):
+            outbox.add(.toWorker(session, .settled(Stint_V1_Settled(upTo: upTo, refused: refused))), gate: gate)
+        case .revoke(let session, let lease):
+            outbox.add(.toWorker(session, .revoke(Self.revoke(lease, .leaseLost))), gate: gate)
+        case .cancel(let session, let lease):
+            outbox.add(.toWorker(session, .revoke(Self.revoke(lease, .jobCancelled))), gate: gate)
+        case .checkpointSaved(let session, let number, let refused):
+            var message = Stint_V1_CheckpointSaved()
+            message.number = number
+            message.refused = refused
+            outbox.add(.toWorker(session, .checkpointSaved(message)), gate: gate)
+        }
+    }
+
+    private static func revoke(_ lease: LeaseReference, _ reason: Stint_V1_Lost.Reason) -> Stint_V1_Revoke {
+        var message = Stint_V1_Revoke()
+        message.lost = Stint_V1_Lost.groups(CollectionOfOne(lease), reason: reason)
+        return message
+    }
+
+    // MARK: Batches
+
+    /// Hands out the open batch, if there is one and no other is under way.
+    package mutating func takeBatch() -> Batch? {
+        guard committing == nil, !open.isEmpty else { return nil }
+        state.writeCounts(into: &effects)
+        open.rows.append(contentsOf: effects.rows)
+        effects.removeAll()
+        open.numbers = state.numbers
+        let batch = open
+        committing = batch
+        overlay.handedOut()
+        open = Batch(number: batch.number + 1, numbers: state.numbers)
+        open.jobs.reserveCapacity(batch.jobs.count)
+        openBytes = 0
+        state.batchOpened(open.number)
+        return batch
+    }
+
+    /// The batch is durable. A commit that failed never comes here: its outcome is unknown, and the process ends
+    /// without speaking.
+    package mutating func committed(_ number: UInt64, at now: Moment) {
+        precondition(committing?.number == number && number == durable + 1)
+        durable = number
+        committing = nil
+        overlay.committed()
+        answers.committed(number)
+    }
+
+    /// A page that was asked for has been read.
+    package mutating func pageRead(_ request: PageRequest, _ page: JobPage) {
+        state.pageArrived(request, rows: page.rows, batch: page.batch, into: &effects)
+    }
+
+    /// Takes the pages to read.
+    package mutating func takePageRequests() -> [PageRequest] {
+        defer { pageRequests.removeAll(keepingCapacity: true) }
+        return pageRequests
+    }
+
+    // MARK: Cold facts
+
+    /// Answers what the core needs: the images of batches not yet durable, else a point read.
+    mutating func facts(for needs: Needs) throws -> ColdFacts {
+        var facts = ColdFacts()
+        for id in needs.rows { facts.rows[id] = .some(try row(id)) }
+        for lease in needs.outcomes { facts.outcomes[lease] = .some(try outcome(of: lease)) }
+        return facts
+    }
+
+    /// The row of a job as of everything decided so far. Not for jobs in memory, whose row is there.
+    mutating func row(_ id: JobID) throws -> JobRow? {
+        if let row = overlay.row(id, open: open.jobs, committing: committing?.jobs ?? []) { return row }
+        return try reader.row(id)
+    }
+
+    private mutating func outcome(of lease: LeaseReference) throws -> Outcome? {
+        if let outcome = overlay.outcome(of: lease, open: open.jobs, committing: committing?.jobs ?? []) {
+            return outcome
+        }
+        let current: JobRow?
+        if let slot = state.jobs.slot(of: lease.id) { current = state.jobs[slot].row } else { current = try row(lease.id) }
+        guard let current else { return nil }
+        return try reader.outcome(of: lease.token, serial: current.serial)
+    }
+}

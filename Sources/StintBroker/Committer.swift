@@ -1,0 +1,116 @@
+import Dispatch
+import StintCore
+import StintStore
+import Synchronization
+
+/// The thread that makes batches durable while the loop goes on, one at a time and in order; between them it does the
+/// store's maintenance. A loop that is idle commits by itself through ``commitNow(_:)`` and saves two hand-overs.
+final class Committer: Sendable {
+    enum Result: Sendable {
+        case committed(UInt64)
+        /// The outcome is unknown: the process must end without speaking.
+        case failed(String)
+    }
+
+    private struct State {
+        var batch: Batch?
+        var result: Result?
+        var isStopped = false
+        var isWorking = false
+    }
+
+    private let store: any Store
+    private let state = Mutex(State())
+    private let wakeUp = DispatchSemaphore(value: 0)
+    private let onResult: @Sendable () -> Void
+    /// Held by whoever is inside the store.
+    private let storeLock = Mutex(())
+
+    /// - Parameter onResult: Called on the committing thread when ``takeResult()`` has something.
+    init(store: any Store, onResult: @escaping @Sendable () -> Void) {
+        self.store = store
+        self.onResult = onResult
+    }
+
+    /// The body of the thread.
+    func run() {
+        var mayHaveMore = true
+        while true {
+            let patience: DispatchTime = mayHaveMore ? .now() + .milliseconds(5) : .now() + .milliseconds(200)
+            let isWoken = wakeUp.wait(timeout: patience) == .success
+            let (batch, isStopped) = state.withLock { state -> (Batch?, Bool) in
+                state.isWorking = state.batch != nil
+                return (state.batch.take(), state.isStopped)
+            }
+            if let batch {
+                finish(commit(batch))
+                mayHaveMore = true
+                // Under steady load there is no idle moment; the bounds of the log hold all the same.
+                maintain(isIdle: false)
+            } else if isStopped {
+                return
+            } else if !isWoken {
+                mayHaveMore = maintain(isIdle: true)
+            }
+        }
+    }
+
+    /// Hands a batch over. The one before must have been answered.
+    func start(_ batch: Batch) {
+        state.withLock { state in
+            precondition(state.batch == nil && state.result == nil && !state.isWorking)
+            state.batch = batch
+        }
+        wakeUp.signal()
+    }
+
+    func takeResult() -> Result? { state.withLock { $0.result.take() } }
+
+    /// Commits on the thread of the caller.
+    func commitNow(_ batch: Batch) -> Result { commit(batch) }
+
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        wakeUp.signal()
+    }
+
+    private func commit(_ batch: Batch) -> Result {
+        storeLock.withLock { _ in
+            do {
+                try store.commit(batch)
+                return .committed(batch.number)
+            } catch {
+                return .failed("\(error)")
+            }
+        }
+    }
+
+    private func finish(_ result: Result) {
+        state.withLock { state in
+            state.result = result
+            state.isWorking = false
+        }
+        onResult()
+    }
+
+    @discardableResult
+    private func maintain(isIdle: Bool) -> Bool {
+        storeLock.withLock { _ in
+            do {
+                return try store.maintain(isIdle: isIdle)
+            } catch {
+                // A checkpoint that fails may leave the file damaged; recovery from the log mends it, a retry may not.
+                finish(.failed("maintenance of the store failed: \(error)"))
+                return false
+            }
+        }
+    }
+}
+
+extension Optional {
+    /// Takes the value out and leaves nil.
+    fileprivate mutating func take() -> Wrapped? {
+        defer { self = nil }
+        return self
+    }
+}

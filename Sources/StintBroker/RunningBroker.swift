@@ -1,0 +1,128 @@
+import Foundation
+import Logging
+import StintCore
+import StintStore
+import StintTransport
+import Synchronization
+
+/// A started broker: its store, sockets and three threads.
+final class RunningBroker: Sendable {
+    let addresses: BrokerService.Addresses
+    private let control: BrokerControl
+    private let end: AsyncStream<Result<Void, any Error>>
+
+    private init(
+        addresses: BrokerService.Addresses, control: BrokerControl, end: AsyncStream<Result<Void, any Error>>
+    ) {
+        self.addresses = addresses
+        self.control = control
+        self.end = end
+    }
+
+    func drain() { control.drain() }
+
+    /// Returns when the broker has ended; throws what ended it.
+    func ended() async throws {
+        for await result in end { return try result.get() }
+    }
+
+    /// Opens the store first, because its lock tells whether another broker is alive; binds last, because from then on
+    /// peers expect answers.
+    static func start(_ configuration: BrokerConfiguration, logger: Logger) throws -> RunningBroker {
+        let store: SQLiteStore
+        do {
+            store = try SQLiteStore(path: configuration.storePath)
+        } catch let error as StoreError {
+            throw StartError(description: error.description)
+        }
+        do {
+            return try start(configuration, store: store, logger: logger)
+        } catch {
+            store.close()
+            throw error
+        }
+    }
+
+    private static func start(
+        _ configuration: BrokerConfiguration, store: SQLiteStore, logger: Logger
+    ) throws -> RunningBroker {
+        let recovered = try store.recover(at: BrokerLoop.now().wall)
+        logger.info(
+            "store opened",
+            metadata: ["path": "\(configuration.storePath)", "epoch": "\(recovered.numbers.epoch)"])
+        let turn = BrokerTurn(
+            recovered,
+            configuration: BrokerTurn.Configuration(
+                settings: BrokerState.Settings(
+                    lease: configuration.lease, heartbeat: configuration.heartbeat, policies: configuration.policies,
+                    defaultPolicy: configuration.defaultPolicy),
+                keep: configuration.keep, payloadBytesMax: configuration.payloadBytesMax,
+                seed: UInt64.random(in: .min ... .max)),
+            reader: try store.makeReader(), at: BrokerLoop.now())
+        let control = try BrokerControl()
+        let committer = Committer(store: store) { control.waker.wake() }
+        let pages = PageReader(store: store) { control.waker.wake() }
+
+        let context = try ZMQContext.ofThisProcess()
+        let limits = RouterSocket.Limits(frameBytesMax: Limits.messageBytesMax)
+        let workers = try bind(configuration.workers, context, limits)
+        let clients = try bind(configuration.clients, context, limits)
+        let addresses = BrokerService.Addresses(
+            clients: clients.boundEndpoint.description, workers: workers.boundEndpoint.description)
+
+        let (end, report) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
+        let loop = BrokerLoop(
+            turn: turn, workers: workers, clients: clients, committer: committer, pages: pages, control: control)
+        let disk = DiskWatch(store: store, control: control)
+        let committing = try SocketThread(name: "stint-commit") { committer.run() }
+        let paging = try SocketThread(name: "stint-pages") { pages.run() }
+        _ = try SocketThread(name: "stint-broker") {
+            let result = Result { try loop.run() }
+            // After a failure nothing may be written any more, so the store is left as it is.
+            guard case .success = result else {
+                report.yield(result)
+                return report.finish()
+            }
+            committer.stop()
+            pages.stop()
+            committing.join()
+            paging.join()
+            disk.stop()
+            loop.close()
+            store.close()
+            report.yield(result)
+            report.finish()
+        }
+        return RunningBroker(addresses: addresses, control: control, end: end)
+    }
+
+    private static func bind(
+        _ endpoint: String, _ context: ZMQContext, _ limits: RouterSocket.Limits
+    ) throws -> RouterSocket {
+        do {
+            return try RouterSocket(in: context, binding: Endpoint(endpoint), limits: limits)
+        } catch let error as TransportError {
+            throw StartError(description: error.description)
+        }
+    }
+}
+
+/// Looks once a second how much room the disk has, and says so to the loop before the room is gone.
+final class DiskWatch: Sendable {
+    /// Below this, new jobs are refused; the store keeps a reserve of its own for settling.
+    static let watermark: Int64 = 64 * 1_048_576
+    private let timer: any DispatchSourceTimer & Sendable
+
+    init(store: SQLiteStore, control: BrokerControl) {
+        let timer = DispatchSource.makeTimerSource(queue: .global(qos: .utility))
+        timer.schedule(deadline: .now(), repeating: .seconds(1))
+        timer.setEventHandler {
+            guard let free = try? store.freeBytes(), let statistics = try? store.statistics() else { return }
+            control.storeJudged(isFull: free < Self.watermark, bytes: statistics.bytes + statistics.logBytes)
+        }
+        timer.resume()
+        self.timer = timer
+    }
+
+    func stop() { timer.cancel() }
+}

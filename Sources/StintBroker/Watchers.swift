@@ -1,0 +1,81 @@
+import Foundation
+import StintCore
+import StintWire
+
+/// Clients that want to know what becomes of a job.
+struct Watchers {
+    private struct Watcher {
+        var session: SessionID
+        var request: UInt64
+    }
+    private var watchers: [JobID: [Watcher]] = [:]
+    private var count = 0
+    /// Of all clients together.
+    static let most = 100_000
+
+    var isEmpty: Bool { count == 0 }
+    var isFull: Bool { count >= Self.most }
+
+    mutating func add(_ id: JobID, session: SessionID, request: UInt64) {
+        remove(id, session: session)
+        watchers[id, default: []].append(Watcher(session: session, request: request))
+        count += 1
+    }
+
+    mutating func remove(_ id: JobID, session: SessionID) {
+        guard var list = watchers[id] else { return }
+        let before = list.count
+        list.removeAll { $0.session == session }
+        count -= before - list.count
+        watchers[id] = list.isEmpty ? nil : list
+    }
+
+    mutating func forget(_ session: SessionID) {
+        guard count > 0 else { return }
+        for id in Array(watchers.keys) { remove(id, session: session) }
+    }
+
+    /// A row was decided. A final state ends the watch.
+    mutating func changed(_ write: JobWrite, result: Bytes?, error: Bytes?, gate: UInt64, into outbox: inout Outbox) {
+        guard let list = watchers[write.row.id] else { return }
+        var event = Stint_V1_JobEvent()
+        event.id = Data(write.row.id)
+        event.state = write.kind == .delete ? .stateUnknown : Stint_V1_JobState(write.row.state)
+        event.attempt = UInt32(write.row.attempt)
+        if let result { event.result = Data(result.copied) }
+        if let error { event.error = String(decoding: error.copied, as: UTF8.self) }
+        tell(list, event, gate: gate, into: &outbox)
+        if write.row.state.isFinal || write.kind == .delete {
+            count -= list.count
+            watchers[write.row.id] = nil
+        }
+    }
+
+    func leased(_ job: AssignedJob, gate: UInt64, into outbox: inout Outbox) {
+        guard let list = watchers[job.id] else { return }
+        var event = Stint_V1_JobEvent()
+        event.id = Data(job.id)
+        event.state = .leased
+        event.attempt = UInt32(job.attempt)
+        tell(list, event, gate: gate, into: &outbox)
+    }
+
+    func progressed(_ id: JobID, _ progress: Bytes, gate: UInt64, into outbox: inout Outbox) {
+        guard let list = watchers[id] else { return }
+        var event = Stint_V1_JobEvent()
+        event.id = Data(id)
+        event.state = .leased
+        event.progress = Data(progress.copied)
+        tell(list, event, gate: gate, into: &outbox)
+    }
+
+    private func tell(
+        _ list: [Watcher], _ event: Stint_V1_JobEvent, gate: UInt64, into outbox: inout Outbox
+    ) {
+        for watcher in list {
+            var event = event
+            event.request = watcher.request
+            outbox.add(.toClient(watcher.session, .jobEvent(event)), gate: gate)
+        }
+    }
+}

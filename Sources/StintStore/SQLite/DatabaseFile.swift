@@ -1,0 +1,84 @@
+import Glibc
+
+/// The path of a database, checked before SQLite sees it, so that what is wrong can be said in one sentence.
+struct DatabaseFile {
+    /// Without symbolic links, so that two names of one file lead to one lock.
+    let path: String
+
+    init(_ given: String) throws(StoreError) {
+        precondition(!given.isEmpty)
+        let absolute = given.hasPrefix("/") ? given : Self.workingFolder + "/" + given
+        if let existing = Self.resolved(absolute) {
+            path = existing
+        } else {
+            let slash = absolute.lastIndex(of: "/") ?? absolute.startIndex
+            let folder = slash == absolute.startIndex ? "/" : String(absolute[..<slash])
+            try Self.makeFolder(folder, for: given)
+            guard let resolved = Self.resolved(folder) else {
+                throw StoreError(.notWritable, "the folder \(folder) cannot be opened: \(SystemError.last).")
+            }
+            path = (resolved == "/" ? "" : resolved) + String(absolute[slash...])
+        }
+        try checkAccess(given)
+    }
+
+    private static var workingFolder: String {
+        guard let path = getcwd(nil, 0) else { return "." }
+        defer { free(path) }
+        return String(cString: path)
+    }
+
+    private static func resolved(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    /// Makes the folder itself, never the one above: a slip in the path must not grow a tree.
+    private static func makeFolder(_ folder: String, for given: String) throws(StoreError) {
+        if mkdir(folder, 0o755) == 0 || errno == EEXIST { return }
+        let reason = errno
+        if reason == ENOENT {
+            throw StoreError(
+                .notWritable,
+                "the database \(given) cannot be made: the folder above \(folder) does not exist. Make it, or correct "
+                    + "the path.")
+        }
+        throw StoreError(
+            .notWritable,
+            "the folder \(folder) for the database \(given) cannot be made: \(SystemError.text(reason)). Make it by "
+                + "hand, or name another place.")
+    }
+
+    private func checkAccess(_ given: String) throws(StoreError) {
+        var facts = stat()
+        let isThere = stat(path, &facts) == 0
+        if isThere && facts.st_mode & S_IFMT != S_IFREG {
+            throw StoreError(
+                .notWritable, "the database \(given) is a folder or a device. Name a file, for example \(given)/stint.db.")
+        }
+        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        for target in isThere ? [path, folder] : [folder] where access(target, W_OK) != 0 {
+            throw StoreError(
+                .notWritable,
+                "\(target) is not writable: \(SystemError.last). The broker writes the database \(given) and files beside "
+                    + "it: change the owner or the permissions.")
+        }
+    }
+
+    /// Refuses a file that is no SQLite database, before anything could be written to it.
+    func checkHeader() throws(StoreError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Not there, or for SQLite to say.
+        guard descriptor >= 0 else { return }
+        // Closing a descriptor drops this process's POSIX locks on the file: harmless here, before SQLite has any.
+        defer { close(descriptor) }
+        var header = [UInt8](repeating: 0, count: 16)
+        let count = read(descriptor, &header, header.count)
+        guard count == 0 || (count == header.count && header == Array("SQLite format 3\0".utf8)) else {
+            throw StoreError(
+                .corrupt,
+                "\(path) is not a database. Nothing was changed: name another file as the store, or restore a backup.")
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import GRDB
+import GRDBSQLite
+
+/// How connections are opened, and what the writer insists on.
+///
+/// GRDB sets `synchronous=NORMAL` whenever it turns WAL on, and does so after `prepareDatabase`. So the writer is a
+/// queue in journal mode `.default`, for which GRDB sets nothing; it sets WAL and FULL itself, reads them back, and
+/// serves only when they hold: with NORMAL, a power cut would take back what was acknowledged.
+enum SQLiteConnection {
+    private static let pageBytes = 4_096
+    static let busyMilliseconds: Int32 = 5_000
+
+    static func openWriter(_ path: String) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.label = "stint.store"
+        configuration.journalMode = .default
+        configuration.busyMode = .timeout(Double(busyMilliseconds) / 1_000)
+        configuration.foreignKeysEnabled = false
+        configuration.prepareDatabase { db in
+            guard sqlite3_db_readonly(db.sqliteConnection, "main") == 0 else {
+                throw StoreError(
+                    .notWritable,
+                    "the database \(path) can only be read. Check the owner and the permissions of the file and of its "
+                        + "folder.")
+            }
+            // The size of a page is settled by the first write; after that the line has no effect.
+            try db.execute(sql: "PRAGMA page_size = \(pageBytes)")
+            _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
+            try db.execute(
+                sql: """
+                    PRAGMA synchronous = FULL;
+                    PRAGMA secure_delete = OFF;
+                    PRAGMA temp_store = MEMORY;
+                    PRAGMA cache_size = -65536;
+                    PRAGMA mmap_size = 0;
+                    PRAGMA wal_autocheckpoint = 0;
+                    PRAGMA journal_size_limit = \(WriteAheadLog.keptBytes);
+                    """)
+        }
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        try migrate(queue, path: path)
+        try queue.writeWithoutTransaction { db in try checkDurability(db, path: path) }
+        return queue
+    }
+
+    static func openReader(_ path: String) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.label = "stint.store.reader"
+        configuration.readonly = true
+        configuration.busyMode = .timeout(Double(busyMilliseconds) / 1_000)
+        configuration.prepareDatabase { db in
+            try db.execute(
+                sql: """
+                    PRAGMA temp_store = MEMORY;
+                    PRAGMA cache_size = -16384;
+                    PRAGMA mmap_size = 0;
+                    """)
+        }
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    private static func migrate(_ queue: DatabaseQueue, path: String) throws {
+        let migrator = SQLiteSchema.migrator
+        try queue.read { db in
+            let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+            let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+            guard application == SQLiteSchema.applicationID || (application == 0 && tables == 0) else {
+                throw StoreError(
+                    .corrupt,
+                    "\(path) is a database of another program. Nothing was changed: name another file as the store.")
+            }
+            guard try !migrator.hasBeenSuperseded(db) else {
+                throw StoreError(
+                    .tooNew,
+                    "the database \(path) was written by a newer version of Stint. Install that version, or restore a "
+                        + "backup from before the upgrade.")
+            }
+        }
+        try migrator.migrate(queue)
+    }
+
+    /// Reads back the three settings on which "acknowledged means on disk" rests.
+    static func checkDurability(_ db: Database, path: String) throws {
+        let journal = try String.fetchOne(db, sql: "PRAGMA journal_mode") ?? "unknown"
+        let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? -1
+        let autocheckpoint = try Int.fetchOne(db, sql: "PRAGMA wal_autocheckpoint") ?? -1
+        guard journal == "wal", synchronous == 2, autocheckpoint == 0 else {
+            throw StoreError(
+                .failed,
+                "the database \(path) has journal_mode \(journal), synchronous \(synchronous) and wal_autocheckpoint "
+                    + "\(autocheckpoint) where wal, 2 and 0 are needed to keep what is acknowledged. Put it on a local "
+                    + "file system that supports shared memory files.")
+        }
+    }
+}

@@ -1,0 +1,157 @@
+import GRDB
+
+/// The tables, as a list of migrations that only ever grows. A database with a migration that is not listed here comes
+/// from a newer Stint and is refused.
+///
+/// - `jobs` is keyed by serial, so that jobs enqueued together lie together and an insert appends. Small columns that
+///   change come first, blobs last: reading or skipping facts never touches the overflow pages of a large payload. Ids
+///   are 16 bytes, the greatest first, so that they sort as ``JobID`` does. Numbers without sign are stored as the
+///   signed number of the same bits.
+/// - A payload of up to 2 KiB lies in the row; a larger one in `payloads` (the row then has NULL), so that settling its
+///   job does not write it again.
+/// - The hot indexes are `jobs_id` and `jobs_ready`. The other partial indexes cost a job that is never scheduled or
+///   waiting nothing but a comparison.
+/// - `listing` and `listing_by_type` are indexes that are written behind: see ``ListingIndex``.
+enum SQLiteSchema {
+    /// "Stin": says that a file is a database of Stint's.
+    static let applicationID: Int32 = 0x5374_696E
+    static let inlineBytesMax = 2_048
+
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("v1", foreignKeyChecks: .immediate) { db in
+            try db.execute(sql: version1)
+        }
+        return migrator
+    }
+
+    private static let version1 = """
+        PRAGMA application_id = \(applicationID);
+
+        CREATE TABLE broker (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            batch INTEGER NOT NULL,
+            epoch INTEGER NOT NULL,
+            next_serial INTEGER NOT NULL,
+            next_rank INTEGER NOT NULL,
+            next_worker INTEGER NOT NULL,
+            next_operation INTEGER NOT NULL,
+            highest_id BLOB NOT NULL,
+            by_type_serial INTEGER NOT NULL
+        );
+        INSERT INTO broker VALUES (1, 0, 0, 1, 1, 1, 1, zeroblob(16), 0);
+
+        CREATE TABLE jobs (
+            serial INTEGER PRIMARY KEY,
+            state INTEGER NOT NULL,
+            lane INTEGER NOT NULL,
+            priority INTEGER NOT NULL,
+            rank INTEGER NOT NULL,
+            run_at INTEGER NOT NULL,
+            finished_at INTEGER NOT NULL,
+            started_at INTEGER NOT NULL,
+            epoch INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            worker INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            attempts_max INTEGER NOT NULL,
+            crashes INTEGER NOT NULL,
+            outcome INTEGER NOT NULL,
+            flags INTEGER NOT NULL,
+            attempt_number INTEGER NOT NULL,
+            type INTEGER NOT NULL,
+            id BLOB NOT NULL,
+            created_at INTEGER NOT NULL,
+            digest INTEGER NOT NULL,
+            payload_bytes INTEGER NOT NULL,
+            error BLOB,
+            progress BLOB,
+            result BLOB,
+            extras BLOB,
+            payload BLOB
+        );
+        CREATE UNIQUE INDEX jobs_id ON jobs (id);
+        CREATE INDEX jobs_ready ON jobs (lane, priority DESC, rank) WHERE state = 3;
+        CREATE INDEX jobs_scheduled ON jobs (run_at) WHERE state = 2;
+        CREATE INDEX jobs_scheduled_by_type ON jobs (type, run_at) WHERE state = 2;
+        CREATE INDEX jobs_waiting ON jobs (type) WHERE state = 1;
+
+        CREATE TABLE payloads (serial INTEGER PRIMARY KEY, extras BLOB NOT NULL, payload BLOB NOT NULL);
+        CREATE TABLE checkpoints (serial INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+        CREATE TABLE attempts (
+            serial INTEGER NOT NULL,
+            epoch INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            worker INTEGER NOT NULL,
+            started_at INTEGER NOT NULL,
+            finished_at INTEGER NOT NULL,
+            outcome INTEGER NOT NULL,
+            error BLOB,
+            PRIMARY KEY (serial, epoch, sequence)
+        ) WITHOUT ROWID;
+        CREATE TABLE logs (
+            serial INTEGER NOT NULL,
+            epoch INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            bytes BLOB NOT NULL,
+            PRIMARY KEY (serial, epoch, sequence)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE types (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+        CREATE TABLE workers (
+            number INTEGER PRIMARY KEY,
+            instance BLOB NOT NULL,
+            name TEXT NOT NULL,
+            pool TEXT NOT NULL,
+            since INTEGER NOT NULL
+        );
+        CREATE TABLE counts (
+            type INTEGER PRIMARY KEY,
+            waiting INTEGER NOT NULL,
+            scheduled INTEGER NOT NULL,
+            ready INTEGER NOT NULL,
+            completed INTEGER NOT NULL,
+            dead INTEGER NOT NULL,
+            cancelled INTEGER NOT NULL
+        );
+        CREATE TABLE grants (
+            epoch INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            worker INTEGER NOT NULL,
+            slots INTEGER NOT NULL,
+            granted_at INTEGER NOT NULL,
+            entries BLOB NOT NULL,
+            PRIMARY KEY (epoch, sequence)
+        ) WITHOUT ROWID;
+        CREATE TABLE answers (request BLOB PRIMARY KEY, at INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;
+        CREATE INDEX answers_at ON answers (at);
+        CREATE TABLE operations (
+            number INTEGER PRIMARY KEY,
+            kind INTEGER NOT NULL,
+            state INTEGER NOT NULL,
+            type INTEGER,
+            before INTEGER NOT NULL,
+            cursor_time INTEGER NOT NULL,
+            cursor_serial INTEGER NOT NULL,
+            done INTEGER NOT NULL,
+            is_paused INTEGER NOT NULL,
+            amount INTEGER NOT NULL
+        );
+
+        CREATE TABLE unindexed (batch INTEGER PRIMARY KEY, entries INTEGER NOT NULL, bytes BLOB NOT NULL);
+        CREATE TABLE listing (
+            state INTEGER NOT NULL,
+            type INTEGER NOT NULL,
+            finished_at INTEGER NOT NULL,
+            serial INTEGER NOT NULL,
+            PRIMARY KEY (state, type, finished_at, serial)
+        ) WITHOUT ROWID;
+        CREATE TABLE listing_by_type (
+            type INTEGER NOT NULL,
+            id BLOB NOT NULL,
+            serial INTEGER NOT NULL,
+            PRIMARY KEY (type, id)
+        ) WITHOUT ROWID;
+        """
+}

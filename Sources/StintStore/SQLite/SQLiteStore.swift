@@ -1,0 +1,140 @@
+import GRDB
+import StintCore
+import Synchronization
+
+/// The store in one file, through SQLite in WAL mode with `synchronous=FULL`: what a broker uses unless it is told
+/// otherwise.
+///
+///     let store = try SQLiteStore(path: ".stint/stint.db")
+///     let state = try store.recover(at: now)
+///
+/// One connection writes, behind a lock that no second process passes (``StoreLock``); readers have read-only
+/// connections of their own and never wait for it. Between two calls no reader holds a transaction, so the log can
+/// always start over. See `docs/ARCHITECTURE.md`, "The store".
+package final class SQLiteStore: Store {
+    /// The file, without symbolic links.
+    package let path: String
+    private let queue: DatabaseQueue
+    private let writer: WriterBox
+    private let figures = Mutex(Figures())
+
+    private struct Figures: Sendable {
+        var commits: Int64 = 0
+        var commitMicroseconds = 0.0
+        var unindexed: Int64 = 0
+    }
+
+    /// Opens a database, or makes one; its folder is made too when the folder above exists.
+    ///
+    /// - Throws: ``StoreError``: `inUse`, `notWritable`, `corrupt` (also: no database at all), `tooNew`, `full`. Nothing
+    ///   is ever wiped to get a database open.
+    package init(path: String) throws {
+        let file = try DatabaseFile(path)
+        self.path = file.path
+        let lock = try StoreLock(database: file.path)
+        try file.checkHeader()
+        // A full disk must not keep a broker from starting and settling what it holds.
+        if try DiskSpace.free(at: file.path) < DiskSpace.reserveBytes { try DiskSpace.releaseReserve(of: file.path) }
+        queue = try StoreError.translating { try SQLiteConnection.openWriter(file.path) }
+        let queue = queue
+        writer = try StoreError.translating {
+            let (writer, log) = try queue.writeWithoutTransaction { db in (try SQLiteWriter(db), try WriteAheadLog(db, path: file.path)) }
+            return WriterBox(writer: writer, log: log, lock: lock)
+        }
+    }
+
+    deinit { close() }
+
+    // MARK: The contract
+
+    package func recover(at now: WallTime) throws -> RecoveredState {
+        try withWriter { writer, _ in
+            var state = try StoreError.translating { try RecoveredState(writer.db) }
+            state.numbers.epoch = Epoch.next(after: state.numbers.epoch, at: now)
+            try writer.transaction { () throws(StoreError) in
+                try writer.write(state.numbers, batch: state.batch)
+            }
+            writer.epoch = state.numbers.epoch
+            return state
+        }
+    }
+
+    package func commit(_ batch: Batch) throws {
+        let start = ContinuousClock.now
+        let unindexed = try withWriter { writer, _ in
+            try writer.write(batch)
+            return Int64(writer.listing.unindexed)
+        }
+        let microseconds = Double((ContinuousClock.now - start).inNanoseconds) / 1_000
+        figures.withLock { figures in
+            figures.commits += 1
+            figures.unindexed = unindexed
+            // The mean of about the last thirty.
+            let weight = max(1 / Double(figures.commits), 1.0 / 32)
+            figures.commitMicroseconds += weight * (microseconds - figures.commitMicroseconds)
+        }
+    }
+
+    package func makeReader() throws -> any StoreReader {
+        try StoreError.translating { try SQLiteReader(SQLiteConnection.openReader(path)) }
+    }
+
+    package func maintain(isIdle: Bool) throws -> Bool {
+        let (isMoreToDo, unindexed) = try withWriter { writer, log in
+            (try writer.maintain(log: log, isIdle: isIdle), Int64(writer.listing.unindexed))
+        }
+        figures.withLock { $0.unindexed = unindexed }
+        return isMoreToDo
+    }
+
+    package func statistics() throws -> StoreStatistics {
+        let figures = figures.withLock { $0 }
+        return StoreStatistics(
+            bytes: DiskSpace.bytes(of: path), logBytes: DiskSpace.bytes(of: path + "-wal"), commits: figures.commits,
+            commitMicroseconds: figures.commitMicroseconds, unindexed: figures.unindexed)
+    }
+
+    package func close() {
+        queue.writeWithoutTransaction { _ in writer.parts = nil }
+        try? queue.close()
+        writer.lock.withLock { $0 = nil }
+    }
+
+    // MARK: Disk space
+
+    /// What the file system of the database has left for us, in bytes.
+    package func freeBytes() throws -> Int64 { try DiskSpace.free(at: path) }
+
+    /// Whether the reserve, 16 MiB of the disk that are kept for settling when it is full, is in place.
+    package var hasReserve: Bool { DiskSpace.bytes(of: DiskSpace.reserve(of: path)) >= DiskSpace.reserveBytes }
+
+    /// Gives the reserve back to the file system, so that what must be written can be.
+    package func releaseReserve() throws { try DiskSpace.releaseReserve(of: path) }
+
+    /// Puts the reserve in place; false when the disk has no room for it yet.
+    package func restoreReserve() throws -> Bool { try DiskSpace.restoreReserve(of: path) }
+
+    // MARK: The writing connection
+
+    /// An uncontended dispatch queue runs its work in place: no thread is changed for a commit.
+    func withWriter<Result>(_ body: (SQLiteWriter, WriteAheadLog) throws -> Result) throws -> Result {
+        try queue.writeWithoutTransaction { _ in
+            guard let parts = writer.parts else { preconditionFailure("\(path) was closed") }
+            return try body(parts.writer, parts.log)
+        }
+    }
+}
+
+/// Carries the writer into the queue of its connection.
+///
+/// Unchecked, because: `parts` is touched by `SQLiteStore.init` before anyone else knows the store, and after that only
+/// inside the store's serial `DatabaseQueue`; `lock` has a lock of its own.
+private final class WriterBox: @unchecked Sendable {
+    var parts: (writer: SQLiteWriter, log: WriteAheadLog)?
+    let lock: Mutex<StoreLock?>
+
+    init(writer: SQLiteWriter, log: WriteAheadLog, lock: StoreLock) {
+        parts = (writer, log)
+        self.lock = Mutex(lock)
+    }
+}

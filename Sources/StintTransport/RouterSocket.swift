@@ -1,0 +1,151 @@
+import CZeroMQ
+import Glibc
+
+/// What became of a message that was given to a socket.
+package enum SendOutcome: Hashable, Sendable {
+    /// libzmq has it. That is all: the connection may end before it arrives.
+    case sent
+    /// The peer's queue is full: keep the message and offer it again later.
+    case wouldBlock
+    /// Nobody is there any more. At a router the connection is gone for good; at a dealer, see ``DealerSocket/send(_:)``.
+    case unreachable
+}
+
+/// The broker's end: one socket, many peers, whole messages of one body each.
+///
+/// What a peer sends never traps and never holds the loop. A message is two frames, the address and a body of
+/// 1…`frameBytesMax` bytes; everything else is dropped and counted. One thread owns the socket; it is not Sendable, and
+/// ``SocketThread`` takes it over once.
+package final class RouterSocket {
+    /// Bounds of one socket.
+    package struct Limits: Sendable {
+        /// A larger frame ends the connection that it comes from. The sender must know this number.
+        package var frameBytesMax: Int
+        /// Frames that wait for one peer before a send answers ``SendOutcome/wouldBlock``. Approximate: libzmq counts
+        /// in steps, and the network holds some more.
+        package var framesToSendMax = 4_096
+        /// Frames of one peer that wait here before libzmq stops reading from it.
+        package var framesReceivedMax = 4_096
+
+        package init(frameBytesMax: Int) { self.frameBytesMax = frameBytesMax }
+    }
+
+    /// Where it listens, with the port that the system chose for port 0.
+    package let boundEndpoint: Endpoint
+    package let limits: Limits
+    /// Messages dropped because they were not one address and one body that is not empty.
+    package private(set) var malformedCount = 0
+    /// Messages dropped because the peer chose its own routing id.
+    package private(set) var selfNamedCount = 0
+
+    let socket: SocketHandle
+    private let incoming = Frame()
+    private let outgoing = Frame()
+    /// The rest of a message of too many frames is still to be thrown away.
+    private var isDropping = false
+    /// An endless message is thrown away in portions, so that one peer cannot hold the loop.
+    private static let framesPerCallMax = 64
+
+    package init(in context: ZMQContext, binding endpoint: Endpoint, limits: Limits) throws(TransportError) {
+        precondition(limits.frameBytesMax > 0 && limits.framesToSendMax > 0 && limits.framesReceivedMax > 0)
+        try endpoint.checkBindable()
+        if case .ipc(let path) = endpoint.address { try SocketFile(path: path).prepareForBinding(endpoint) }
+        socket = try SocketHandle(.router, in: context)
+        socket.set(SocketOption.router(limits, ipv6: endpoint.needsIPv6))
+        // libzmq cannot read MANDATORY back, so it is tried: nobody is connected yet who could have this address.
+        precondition(
+            Self.announce(PeerAddress(simulated: 0), at: socket) == .unreachable, "ROUTER_MANDATORY does not work")
+        self.limits = limits
+        guard zmq_bind(socket.raw, endpoint.libzmqText) == 0 else {
+            let number = zmq_errno()
+            throw number == EADDRINUSE ? .addressInUse(endpoint) : .system("bind \"\(endpoint)\"", number)
+        }
+        boundEndpoint = try Endpoint(socket.lastEndpoint)
+    }
+
+    /// The next message, without waiting; nil when there is none, or when this call has thrown away its share of bad
+    /// ones (then the poller says at once that there is more).
+    package func receive() -> (peer: PeerAddress, body: [UInt8])? {
+        var framesLeft = Self.framesPerCallMax
+        while framesLeft > 0 {
+            guard incoming.receive(from: socket) else { return nil }
+            framesLeft -= 1
+            if isDropping {
+                isDropping = incoming.hasMore
+                incoming.release()
+                continue
+            }
+            // libzmq hands out whole messages only, and puts an address before each.
+            let peer = PeerAddress(routingID: incoming.bytes)
+            guard incoming.hasMore, incoming.receive(from: socket) else {
+                malformedCount += 1
+                continue
+            }
+            framesLeft -= 1
+            guard !incoming.hasMore, !incoming.bytes.isEmpty else {
+                malformedCount += 1
+                isDropping = incoming.hasMore
+                incoming.release()
+                continue
+            }
+            guard let peer else {
+                selfNamedCount += 1
+                incoming.release()
+                continue
+            }
+            return (peer, incoming.take())
+        }
+        return nil
+    }
+
+    /// Sends one message, without waiting, wholly or not at all.
+    ///
+    /// libzmq decides at the first frame: with MANDATORY it refuses the address when the peer is gone or full. Once it
+    /// took the address it always takes the body, or drops both when the peer goes in between; so the only other thing
+    /// that could fail, memory for the body, is had first.
+    ///
+    /// After ``SendOutcome/wouldBlock`` no event says when there is room, because a router is writable when any peer
+    /// is: offer the message again in a later turn.
+    package func send(_ body: UnsafeRawBufferPointer, to peer: PeerAddress) -> SendOutcome {
+        precondition(
+            (1...limits.frameBytesMax).contains(body.count),
+            "a body of \(body.count) bytes; split messages to 1...\(limits.frameBytesMax)")
+        outgoing.reserve(body.count)
+        let outcome = Self.announce(peer, at: socket)
+        guard outcome == .sent else {
+            outgoing.release()
+            return outcome
+        }
+        outgoing.fill(with: body)
+        let isSent = outgoing.send(to: socket)
+        precondition(isSent, "libzmq took an address and then refused its body")
+        return .sent
+    }
+
+    package func send(_ body: [UInt8], to peer: PeerAddress) -> SendOutcome {
+        body.withUnsafeBytes { send($0, to: peer) }
+    }
+
+    /// Sends the address; ``SendOutcome/sent`` means that the body must follow.
+    private static func announce(_ peer: PeerAddress, at socket: SocketHandle) -> SendOutcome {
+        peer.withRoutingID { id in
+            while zmq_send(socket.raw, id.baseAddress, id.count, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0 {
+                switch zmq_errno() {
+                case EINTR: continue
+                case EAGAIN: return .wouldBlock
+                case EHOSTUNREACH: return .unreachable
+                case let number: preconditionFailure("zmq_send failed: error \(number)")
+                }
+            }
+            return .sent
+        }
+    }
+
+    /// Stops listening and ends all connections; what was not sent is thrown away. When it returns, the address is free
+    /// to be bound again. The last reference does the same, without waiting for that.
+    package func close() {
+        guard socket.isOpen else { return }
+        socket.unbindAndWait()
+        socket.close()
+    }
+}
