@@ -59,7 +59,10 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Stint",
-            dependencies: ["StintCore", "StintWire", "StintTransport", lifecycle, logging, metrics, tracing, subprocess],
+            dependencies: [
+                "StintCore", "StintWire", "StintTransport", lifecycle, logging, metrics, tracing, subprocess,
+                collections("DequeModule"),
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "StintCLI", dependencies: ["Stint", "StintBroker", "StintCore", arguments], swiftSettings: strict),
@@ -70,7 +73,7 @@ let package = Package(
         .executableTarget(name: "StintSim", dependencies: ["StintTestKit", arguments], swiftSettings: strict),
 
         // Programs a user would write.
-        .target(name: "Papers", dependencies: ["Stint"], path: "Examples/Papers", swiftSettings: strict),
+        .target(name: "Papers", dependencies: ["Stint", subprocess], path: "Examples/Papers", swiftSettings: strict),
         .executableTarget(
             name: "StintDocuments", dependencies: ["Papers", "Stint", arguments], path: "Examples/StintDocuments",
             swiftSettings: strict),

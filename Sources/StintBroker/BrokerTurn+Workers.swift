@@ -89,6 +89,7 @@ extension BrokerTurn {
             state.drain(session: session, at: now)
         case .bye:
             state.bye(session: session, at: now, into: &effects)
+            pong(0, to: session)
             workers.remove(session)
             assignments[session] = nil
         default:

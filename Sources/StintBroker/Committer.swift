@@ -16,6 +16,8 @@ final class Committer: Sendable {
         var batch: Batch?
         var result: Result?
         var isStopped = false
+        /// The store failed; nothing may be written any more.
+        var isAbandoned = false
         var isWorking = false
     }
 
@@ -74,6 +76,15 @@ final class Committer: Sendable {
         wakeUp.signal()
     }
 
+    /// Nothing is written from now on.
+    func abandon() {
+        state.withLock { state in
+            state.isAbandoned = true
+            state.isStopped = true
+        }
+        wakeUp.signal()
+    }
+
     private func commit(_ batch: Batch) -> Result {
         storeLock.withLock { _ in
             do {
@@ -96,6 +107,7 @@ final class Committer: Sendable {
     @discardableResult
     private func maintain(isIdle: Bool) -> Bool {
         storeLock.withLock { _ in
+            guard !state.withLock({ $0.isAbandoned }) else { return false }
             do {
                 return try store.maintain(isIdle: isIdle)
             } catch {

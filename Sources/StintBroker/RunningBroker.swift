@@ -74,20 +74,23 @@ final class RunningBroker: Sendable {
         let loop = BrokerLoop(
             turn: turn, workers: workers, clients: clients, committer: committer, pages: pages, control: control)
         let disk = DiskWatch(store: store, control: control)
+        let watching = try SocketThread(name: "stint-disk") { disk.run() }
         let committing = try SocketThread(name: "stint-commit") { committer.run() }
         let paging = try SocketThread(name: "stint-pages") { pages.run() }
         _ = try SocketThread(name: "stint-broker") {
             let result = Result { try loop.run() }
             // After a failure nothing may be written any more, so the store is left as it is.
             guard case .success = result else {
+                committer.abandon()
                 report.yield(result)
                 return report.finish()
             }
             committer.stop()
             pages.stop()
+            disk.stop()
             committing.join()
             paging.join()
-            disk.stop()
+            watching.join()
             loop.close()
             store.close()
             report.yield(result)
@@ -105,24 +108,4 @@ final class RunningBroker: Sendable {
             throw StartError(description: error.description)
         }
     }
-}
-
-/// Looks once a second how much room the disk has, and says so to the loop before the room is gone.
-final class DiskWatch: Sendable {
-    /// Below this, new jobs are refused; the store keeps a reserve of its own for settling.
-    static let watermark: Int64 = 64 * 1_048_576
-    private let timer: any DispatchSourceTimer & Sendable
-
-    init(store: SQLiteStore, control: BrokerControl) {
-        let timer = DispatchSource.makeTimerSource(queue: .global(qos: .utility))
-        timer.schedule(deadline: .now(), repeating: .seconds(1))
-        timer.setEventHandler {
-            guard let free = try? store.freeBytes(), let statistics = try? store.statistics() else { return }
-            control.storeJudged(isFull: free < Self.watermark, bytes: statistics.bytes + statistics.logBytes)
-        }
-        timer.resume()
-        self.timer = timer
-    }
-
-    func stop() { timer.cancel() }
 }

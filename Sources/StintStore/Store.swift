@@ -71,7 +71,7 @@ package protocol StoreReader: AnyObject {
     func answer(_ request: RequestID) throws -> [UInt8]?
 }
 
-package struct JobPage: Sendable {
+package struct JobPage: Equatable, Sendable {
     /// The batch after which the rows were read.
     package var batch: UInt64
     /// In order. Fewer than asked for means that there are no more.
@@ -95,7 +95,7 @@ package struct KnownJob: Hashable, Sendable {
     }
 }
 
-package struct StoredPayload: Sendable {
+package struct StoredPayload: Equatable, Sendable {
     package var payload: [UInt8]
     package var extras: [UInt8]
     package var checkpoint: [UInt8]
@@ -111,7 +111,7 @@ package struct StoredPayload: Sendable {
 
 /// One job with its bytes, for readers. Empty arrays where there is nothing; a listing leaves `payload`, `result`,
 /// `log` and `attempts` empty.
-package struct StoredJob: Sendable {
+package struct StoredJob: Equatable, Sendable {
     package var row: JobRow
     package var workerName: String
     package var payload: [UInt8] = []
@@ -131,7 +131,7 @@ package struct StoredJob: Sendable {
     }
 }
 
-package struct StoredAttempt: Sendable {
+package struct StoredAttempt: Equatable, Sendable {
     package var number: UInt16
     package var token: FencingToken
     package var worker: String
@@ -196,7 +196,7 @@ package struct FinishedQuery: Hashable, Sendable {
 }
 
 /// What is found on disk at start.
-package struct RecoveredState: Sendable {
+package struct RecoveredState: Equatable, Sendable {
     /// The last batch committed.
     package var batch: UInt64
     /// With the epoch of this life.

@@ -52,8 +52,8 @@ final class ConnectionMonitor {
 }
 
 extension SocketHandle {
-    /// Unbinds and returns when the I/O thread has really closed the listening descriptor, which it does later by itself:
-    /// a new bind could find the address in use.
+    /// Unbinds and returns when the I/O thread has really closed the listening descriptor. By itself it does so some
+    /// time later, and a new bind could find the address in use.
     func unbindAndWait() {
         let endpoint = lastEndpoint
         // Without descriptors for a monitor the unbinding still happens, only unwatched. inproc reports nothing.

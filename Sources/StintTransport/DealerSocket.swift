@@ -3,24 +3,24 @@ import Glibc
 
 /// A worker's or client's end: one connection to a broker, kept up by libzmq, watched through a monitor.
 ///
-///                      handshake done                  link gone, or handshake failed
-///     trying ◄────────────────────────────┐  ┌──────────────────────────────────────► in doubt
-///       ▲                                 │  │                                          │  │
-///       │ libzmq retries, or is through   └──┴─ (trying means: libzmq is at it) ◄───────┘  │ no pipe left
-///       └── rebuild() ◄──────────────────────────── lost ◄─────────────────────────────────┘
+///              link gone, or handshake failed
+///     trying ──────────────────────────────────► in doubt ──── no room to send ────► lost
+///      ▲ ▲                                          │                                 │
+///      │ └──── libzmq tries again, or is through ───┘                                 │
+///      └───────────────────────────────── rebuild() ──────────────────────────────────┘
 ///
-/// libzmq reconnects by itself after the loss of a link, but gives the endpoint up for ever after what it takes for a
-/// mistake of the protocol, such as a frame over the limit. It does not say so. What shows it: without bounds and with
-/// IMMEDIATE off there is room to send at all times, connected or not, until the endpoint is given up.
-/// Then ``Event/endpointLost`` is reported (by a poller within 10 ms), a send answers `unreachable`, and the owner calls
-/// ``rebuild()`` — with a pause of its own between two of them.
+/// *Trying* includes being connected. libzmq reconnects by itself after the loss of a link, but gives the endpoint up
+/// for ever after what it takes for a mistake of the protocol, such as a frame over the limit, and does not say so.
+/// What shows it: without bounds and with IMMEDIATE off there is room to send at all times, connected or not, until the
+/// endpoint is given up. Then ``Event/endpointLost`` is reported (by a poller within 10 ms), a send answers
+/// `unreachable`, and the owner calls ``rebuild()``, with a pause of its own between two of them.
 ///
 /// What was queued for the old connection arrives on the new one before anything else, so every message must name its
 /// session. One thread owns the socket; it is not Sendable, and ``SocketThread`` takes it over once.
 package final class DealerSocket {
     /// Bounds of one socket.
     package struct Limits: Sendable {
-        /// A larger frame ends the connection, and the endpoint is lost. The broker must know this number.
+        /// 1 000 or more. A larger frame ends the connection and loses the endpoint; the broker must know this number.
         package var frameBytesMax: Int
         /// The first pause before a reconnect, 1…15 000 ms; it doubles up to 15 s. Random, 200…500, so that a fleet
         /// does not come back in step.
@@ -72,7 +72,8 @@ package final class DealerSocket {
 
     /// Begins to connect and returns at once; no broker needs to be there. ``nextEvent()`` tells the rest.
     package init(in context: ZMQContext, connectingTo endpoint: Endpoint, limits: Limits) throws(TransportError) {
-        precondition(limits.frameBytesMax > 0 && (1...15_000).contains(limits.reconnectMilliseconds))
+        precondition(SocketOption.frameBytes.contains(limits.frameBytesMax), "frameBytesMax \(limits.frameBytesMax)")
+        precondition((1...15_000).contains(limits.reconnectMilliseconds), "pause \(limits.reconnectMilliseconds) ms")
         try endpoint.checkConnectable()
         self.context = context
         self.endpoint = endpoint

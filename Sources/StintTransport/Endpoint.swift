@@ -88,7 +88,8 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         guard case .tcp(let host, let port) = address else { return }
         guard port != 0 else {
             throw .invalidEndpoint(
-                description, "port 0 stands for any free port and can only be bound; name the broker's port, 1 to 65535")
+                description, "port 0 stands for any free port and can only be bound; name the broker's port, 1 to 65535"
+            )
         }
         guard !isLocal else { return }
         guard host != "*", host != "0.0.0.0", host != "::" else {

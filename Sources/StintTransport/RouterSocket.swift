@@ -7,7 +7,7 @@ package enum SendOutcome: Hashable, Sendable {
     case sent
     /// The peer's queue is full: keep the message and offer it again later.
     case wouldBlock
-    /// Nobody is there any more. At a router the connection is gone for good; at a dealer, see ``DealerSocket/send(_:)``.
+    /// Nobody is there any more. At a router that connection is gone for good; for a dealer see its `send`.
     case unreachable
 }
 
@@ -19,7 +19,7 @@ package enum SendOutcome: Hashable, Sendable {
 package final class RouterSocket {
     /// Bounds of one socket.
     package struct Limits: Sendable {
-        /// A larger frame ends the connection that it comes from. The sender must know this number.
+        /// 1 000 or more. A larger frame ends the connection that it comes from; the sender must know this number.
         package var frameBytesMax: Int
         /// Frames that wait for one peer before a send answers ``SendOutcome/wouldBlock``. Approximate: libzmq counts
         /// in steps, and the network holds some more.
@@ -47,7 +47,8 @@ package final class RouterSocket {
     private static let framesPerCallMax = 64
 
     package init(in context: ZMQContext, binding endpoint: Endpoint, limits: Limits) throws(TransportError) {
-        precondition(limits.frameBytesMax > 0 && limits.framesToSendMax > 0 && limits.framesReceivedMax > 0)
+        precondition(SocketOption.frameBytes.contains(limits.frameBytesMax), "frameBytesMax \(limits.frameBytesMax)")
+        precondition(limits.framesToSendMax > 0 && limits.framesReceivedMax > 0, "0 would mean no bound to libzmq")
         try endpoint.checkBindable()
         if case .ipc(let path) = endpoint.address { try SocketFile(path: path).prepareForBinding(endpoint) }
         socket = try SocketHandle(.router, in: context)

@@ -33,6 +33,9 @@ struct SocketOption: Hashable, CustomStringConvertible {
 }
 
 extension SocketOption {
+    /// What a socket's `frameBytesMax` may be. A handshake consists of frames, too, and they must fit.
+    static let frameBytes = 1_000...Int(Int32.max)
+
     /// Both ends.
     private static func common(frameBytesMax: Int, ipv6: Bool) -> [SocketOption] {
         [

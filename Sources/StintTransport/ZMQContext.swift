@@ -24,7 +24,8 @@ package final class ZMQContext: @unchecked Sendable {
         // BLOCKY 0 lets every socket, also those that libzmq makes for itself, begin with LINGER 0.
         for (option, value) in [(ZMQ_IO_THREADS, Int32(ioThreads)), (ZMQ_BLOCKY, 0)] {
             let result = zmq_ctx_set(context, option, value)
-            precondition(result == 0 && zmq_ctx_get(context, option) == value, "libzmq refused context option \(option)")
+            precondition(
+                result == 0 && zmq_ctx_get(context, option) == value, "libzmq refused context option \(option)")
         }
     }
 

@@ -45,8 +45,8 @@ struct ClaimRule: Sendable {
             """
             show that, shows that, showed that, shown that, demonstrate, demonstrates, demonstrated, prove, proves,
             proved, proven, found that, find that, finds that, we find, we found, we show, suggest, suggests, suggested,
-            indicate, indicates, indicated, imply, implies, conclude, concludes, concluded, confirm, confirms, confirmed,
-            reveal, reveals, revealed, establish, establishes, argue, argues, claim that, claims that, observe that,
+            indicate, indicates, indicated, imply, implies, conclude, concludes, concluded, confirm, confirms,
+            confirmed, reveal, reveals, revealed, establish, establishes, argue, argues, claim that, claims that, observe that,
             observed that, report that, reported that, evidence that, evidence for, evidence of, hypothesize
             """),
         ClaimRule(
@@ -67,13 +67,15 @@ struct ClaimRule: Sendable {
         ClaimRule(
             "defines", .definition, 2,
             """
-            means, refers to, is defined as, are defined as, is called, are called, consists of, consist of, is known as,
-            is a, is an, is the, are the, denotes, stands for, includes
+            means, refers to, is defined as, are defined as, is called, are called, consists of, consist of,
+            is known as, is a, is an, is the, are the, denotes, stands for, includes
             """),
 
         // Words that make a claim stronger or weaker without being one.
-        ClaimRule("stresses", nil, 1, "all, every, always, never, any, only, none, each, solely, entirely, significantly"),
-        ClaimRule("hedges", nil, -1, "perhaps, maybe, possibly, might, probably, seems, appears to, apparently, we think"),
+        ClaimRule(
+            "stresses", nil, 1, "all, every, always, never, any, only, none, each, solely, entirely, significantly"),
+        ClaimRule(
+            "hedges", nil, -1, "perhaps, maybe, possibly, might, probably, seems, appears to, apparently, we think"),
     ]
 }
 

@@ -5,7 +5,8 @@
 ///   for or against by words that stress or hedge;
 /// - 2 for a number with a unit or a percent sign, 1 for any other number;
 /// - 1 for a citation: `[12]`, `(Smith, 2001)`, `(Smith et al., 2001)`, `Section 4`;
-/// - −3 for a question, −2 for fewer than five words, −2 for a line that is mostly not words (tables, code, indexes).
+/// - −3 for a question, −2 for fewer than five words or more than sixty (the longer, the more lists it meets by
+///   chance), −2 for a line that is mostly not words (tables, code, indexes).
 ///
 /// It is a claim from ``pointsMin`` points on, of the kind of its heaviest rule. The rules are English; in a text of
 /// another language they find numbers and little else.
@@ -51,6 +52,7 @@ public enum Claims {
 
         if prose.bytes[sentence.start..<sentence.end].last == UInt8(ascii: "?") { count(-3, "asks") }
         if words.count < 5 { count(-2, "is short") }
+        if words.count > 60 { count(-2, "is long") }
         let letters = words.reduce(0) { $0 + ($1.isNumber ? 0 : $1.span.count) }
         if letters * 2 < sentence.count { count(-2, "is mostly not words") }
 
@@ -66,7 +68,8 @@ public enum Claims {
     // MARK: Numbers
 
     private static let units: Set<String> = [
-        "percent", "times", "fold", "ms", "seconds", "second", "minutes", "minute", "hours", "hour", "days", "day", "weeks",
+        "percent", "times", "fold", "ms", "seconds", "second", "minutes", "minute", "hours", "hour", "days", "day",
+        "weeks",
         "months", "month", "years", "year", "bytes", "byte", "bits", "bit", "kb", "mb", "gb", "kib", "mib", "gib", "hz",
         "khz", "mhz", "ghz", "mm", "cm", "m", "km", "kg", "g", "mg", "patients", "participants", "samples", "people",
         "copies", "dollars", "euros", "degrees", "pages", "points",
@@ -75,7 +78,9 @@ public enum Claims {
     /// A number that measures: with a unit after it or a percent or currency sign beside it.
     private static func measure(_ words: ArraySlice<Prose.Word>, _ prose: Prose) -> String? {
         for (index, word) in zip(words.indices, words) where word.isNumber {
-            if word.span.end < prose.bytes.count, prose.bytes[word.span.end] == UInt8(ascii: "%") { return word.text + "%" }
+            if word.span.end < prose.bytes.count, prose.bytes[word.span.end] == UInt8(ascii: "%") {
+                return word.text + "%"
+            }
             if word.span.start > 0, prose.bytes[word.span.start - 1] == UInt8(ascii: "$") { return "$" + word.text }
             let next = index + 1
             if next < words.endIndex, units.contains(words[next].key), prose.areNeighbours(word, words[next]) {

@@ -7,7 +7,7 @@ public enum DocumentFinder {
     }
 
     /// Every document in a folder and the folders in it, sorted by path. Hidden files and files of other kinds are left
-    /// out; of several names for one file the first stays.
+    /// out, and so are further names of one file.
     public static func documents(in folder: String) throws(NoDocuments) -> [String] {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
@@ -24,13 +24,14 @@ public enum DocumentFinder {
         let documents = unique(paths.sorted())
         guard !documents.isEmpty else {
             throw NoDocuments(
-                description: "there is no document in \"\(folder)\": none of its files ends in \(DocumentKind.endings).")
+                description: "there is no document in \"\(folder)\": none of its files ends in \(DocumentKind.endings)."
+            )
         }
         return documents
     }
 
-    /// Texts that nobody wrote for this example and that every Debian has: its licences, and the copyright file of every
-    /// package.
+    /// Texts that nobody wrote for this example and that every Debian has: its licences, and the copyright file of
+    /// every package.
     public static func systemDocuments(
         licences: String = "/usr/share/common-licenses", packages: String = "/usr/share/doc"
     ) throws(NoDocuments) -> [String] {
@@ -41,18 +42,20 @@ public enum DocumentFinder {
         let documents = unique(paths)
         guard !documents.isEmpty else {
             throw NoDocuments(
-                description: "there are no texts in \(licences) and \(packages). Name a folder of documents with --docs.")
+                description:
+                    "there are no texts in \(licences) and \(packages). Name a folder of documents with --docs.")
         }
         return documents
     }
 
-    /// Regular files only, each once, whatever links lead to it.
+    /// Regular files only, by absolute paths, each once: a link is left out when what it leads to is there as well.
     private static func unique(_ paths: [String]) -> [String] {
-        var seen: Set<String> = []
-        return paths.filter { path in
-            let target = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+        let files = paths.map { URL(fileURLWithPath: $0).standardizedFileURL }
+        let targets = files.map { $0.resolvingSymlinksInPath() }
+        var seen = Set(zip(files, targets).lazy.filter { $0 == $1 }.map(\.1.path))
+        return zip(files, targets).compactMap { file, target in
             let isFile = (try? target.resourceValues(forKeys: [.isRegularFileKey]))?.isRegularFile ?? false
-            return isFile && seen.insert(target.path).inserted
+            return isFile && (file == target || seen.insert(target.path).inserted) ? file.path : nil
         }
     }
 }

@@ -33,7 +33,9 @@ public struct ProgressLines: Sendable {
         if step.running > 0 { notes.append(("\(step.running) running", nil)) }
         if step.retrying > 0 { notes.append(("\(step.retrying) retrying", 33)) }
         if step.failed > 0 { notes.append(("\(step.failed) dead", 31)) }
-        if step.ended > 0, seconds >= 0.1 { notes.append(("\(Figure.text(Int(Double(step.ended) / seconds)))/s", nil)) }
+        // The mean since the run began.
+        let rate = seconds > 0 ? Int(Double(step.ended) / seconds) : 0
+        if rate > 0 { notes.append(("\(Figure.text(rate))/s", nil)) }
 
         // The bar takes what the words leave, so that a line never wraps: a wrapped line cannot be redrawn in place.
         let plain = ([name, figures] + notes.map(\.text)).joined(separator: "  ")
@@ -43,7 +45,8 @@ public struct ProgressLines: Sendable {
         let full = String(repeating: style.unicode ? "█" : "#", count: done)
         let rest = String(repeating: style.unicode ? "░" : ".", count: room - done)
         let bar = coloured(full, 36) + coloured(rest, 90)
-        return ([name, bar, figures] + notes.map { coloured($0.text, $0.colour) }).joined(separator: "  ")
+        let words = notes.map { coloured($0.text, $0.colour) }
+        return ([name, bar, words.isEmpty ? figures.trimmedEnd : figures] + words).joined(separator: "  ")
     }
 
     private func coloured(_ text: String, _ code: Int?) -> String {
@@ -78,14 +81,16 @@ public struct LiveDisplay: Sendable {
             lastPlain = elapsed
             return lines.map { $0 + "\n" }.joined()
         }
-        // Up over the lines shown before, then each cleared as it is written.
+        // Up over the lines shown before, then each cleared as it is written, also those that have no successor.
         let up = shown > 0 ? "\u{1B}[\(shown)A" : ""
-        shown = lines.count
-        return up + lines.map { "\r\u{1B}[2K" + $0 + "\n" }.joined()
+        shown = max(shown, lines.count)
+        let all = lines + Array(repeating: "", count: shown - lines.count)
+        return up + all.map { "\r\u{1B}[2K" + $0 + "\n" }.joined()
     }
 }
 
 extension String {
     func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+    fileprivate var trimmedEnd: String { lastIndex { $0 != " " }.map { String(self[...$0]) } ?? "" }
     func leading(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
 }

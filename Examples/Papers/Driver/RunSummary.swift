@@ -40,7 +40,9 @@ public struct RunSummary: Sendable {
             row("report", report ?? "not written; see the dead letters"),
         ]
         if !unexpected.isEmpty {
-            lines += ["", unexpected.count == 1 ? "One job failed for good:" : "\(unexpected.count) jobs failed for good:"]
+            lines += [
+                "", unexpected.count == 1 ? "One job failed for good:" : "\(unexpected.count) jobs failed for good:",
+            ]
             for failure in unexpected.prefix(Self.failuresShown) {
                 lines += ["  \(failure.job.step.type) \(failure.job.id)", "    \(failure.error)"]
             }
@@ -74,6 +76,7 @@ public struct RunSummary: Sendable {
     /// A path as a shell takes it.
     private func quoted(_ path: String) -> String {
         let isPlain = path.utf8.allSatisfy { isLetterOrDigit($0) || "/._-".utf8.contains($0) }
-        return isPlain ? path : "'" + path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        return isPlain
+            ? path : "'" + path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 }

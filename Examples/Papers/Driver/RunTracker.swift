@@ -2,13 +2,14 @@ import Stint
 
 /// Follows the jobs of one run, and only those: others may share the cluster.
 ///
-/// Asking the broker for every open job ten times a second would make the watcher its busiest client. So each look asks
-/// for the counts of all types, one small message, and then for as many jobs of a type as its counts have moved, plus a
-/// few, because the jobs that moved may have been somebody else's. A job that is found to have ended is never asked for
-/// again, and its children are known from it (``Run/jobID(_:document:)``); one that is still open goes to the back of
-/// its line. In all about one question per job.
+/// Asking the broker for every open job ten times a second would make the watcher its busiest client. So each look
+/// asks for the counts of all types, one small message, and then for as many jobs of a type as its counts have
+/// moved and as were not asked for yet, plus a few, because the jobs that moved may have been somebody else's. A
+/// job that is found to have ended is never asked for again, and its children are known from it
+/// (``Run/jobID(_:document:)``); one that is still open goes to the back of its line. In all that is three or four
+/// questions per job, whatever order they end in.
 ///
-///     for job in tracker.toAsk(counts) { tracker.note(job, state, …) }   until tracker.isDone
+///     for job in tracker.toAsk(counts) { tracker.note(job, state: …) }   until tracker.isDone
 public struct RunTracker: Sendable {
     public struct Job: Hashable, Sendable {
         public let step: Run.Step
@@ -55,10 +56,22 @@ public struct RunTracker: Sendable {
     public let run: Run
     public let documents: Int
     public private(set) var failures: [Failure] = []
-    private var open: [Run.Step: [Job]] = [:]
+    private var lines: [Run.Step: Line] = [:]
     private var progress: [Run.Step: Progress] = [:]
     private let countsAtStart: [Run.Step: Counts]
     private var lastCounts: [Run.Step: Counts]
+
+    /// The open jobs of one step, the one to ask for next in front.
+    private struct Line: Sendable {
+        var open: [Job] = []
+        /// Jobs of this type that ended, by the counts, and were not found yet.
+        var unclaimed = 0
+        /// Open jobs that were never asked for.
+        var fresh = 0
+    }
+
+    /// Questions of one look and type.
+    static let questionsMax = 1_000
 
     /// - Parameter counts: From before the first job of the run was enqueued.
     public init(run: Run, documents: Int, counts: [Run.Step: Counts]) {
@@ -68,11 +81,17 @@ public struct RunTracker: Sendable {
         countsAtStart = counts
         lastCounts = counts
         for step in Run.Step.allCases { progress[step] = Progress(step: step, total: step == .report ? 1 : documents) }
-        open[.parse] = (1...documents).map { Job(step: .parse, document: $0, id: run.jobID(.parse, document: $0)) }
+        for document in 1...documents { add(.parse, document) }
+    }
+
+    private mutating func add(_ step: Run.Step, _ document: Int) {
+        lines[step, default: Line()].open.append(
+            Job(step: step, document: document, id: run.jobID(step, document: document)))
+        lines[step, default: Line()].fresh += 1
     }
 
     /// Whether all documents have ended, one way or the other.
-    public var isDone: Bool { open.values.allSatisfy(\.isEmpty) }
+    public var isDone: Bool { lines.values.allSatisfy(\.open.isEmpty) }
 
     public var steps: [Progress] { Run.Step.allCases.compactMap { progress[$0] } }
 
@@ -81,7 +100,7 @@ public struct RunTracker: Sendable {
     public var retries: Int { progress.values.reduce(0) { $0 + $1.retries } }
 
     /// Any job that is still open; for a hint when nothing moves.
-    public var anyOpen: Job? { Run.Step.allCases.lazy.compactMap { open[$0]?.first }.first }
+    public var anyOpen: Job? { Run.Step.allCases.lazy.compactMap { lines[$0]?.open.first }.first }
 
     /// Takes new counts and says which jobs to ask for. Each must be answered with ``note(_:state:attempts:error:)``.
     public mutating func toAsk(_ counts: [Run.Step: Counts]) -> [Job] {
@@ -89,13 +108,21 @@ public struct RunTracker: Sendable {
         for step in Run.Step.allCases {
             let (now, before) = (counts[step] ?? Counts(), lastCounts[step] ?? Counts())
             let start = countsAtStart[step] ?? Counts()
-            let waiting = open[step]?.count ?? 0
-            progress[step]?.running = min(max(0, now.leased - start.leased), waiting)
-            progress[step]?.retrying = min(max(0, now.scheduled - start.scheduled), waiting)
+            var line = lines[step] ?? Line()
+            let open = line.open.count
+            progress[step]?.running = min(max(0, now.leased - start.leased), open)
+            progress[step]?.retrying = min(max(0, now.scheduled - start.scheduled), open)
+
+            line.unclaimed += max(0, now.ended - before.ended)
             // At the least a sixty-fourth, so that all are asked for in time even when every count is foreign.
-            let budget = max(0, now.ended - before.ended) + 1 + waiting / 64
-            jobs += (open[step] ?? []).prefix(budget)
-            open[step]?.removeFirst(min(budget, waiting))
+            let wanted = line.unclaimed + line.fresh + 1 + open / 64
+            let asked = min(open, wanted, Self.questionsMax)
+            jobs += line.open.prefix(asked)
+            line.open.removeFirst(asked)
+            line.fresh = max(0, line.fresh - asked)
+            // When all are asked for, what these do not claim was never ours.
+            if asked == open { line.unclaimed = 0 }
+            lines[step] = line
         }
         lastCounts = counts
         return jobs
@@ -107,13 +134,10 @@ public struct RunTracker: Sendable {
     public mutating func note(_ job: Job, state: JobState, attempts: Int, error: String? = nil) {
         switch state {
         case .waiting, .scheduled, .ready, .leased:
-            open[job.step, default: []].append(job)
+            lines[job.step, default: Line()].open.append(job)
         case .completed:
             end(job, attempts: attempts, completed: true)
-            for step in job.step.next {
-                let id = run.jobID(step, document: job.document)
-                open[step, default: []].append(Job(step: step, document: job.document, id: id))
-            }
+            for step in job.step.next { add(step, job.document) }
         case .dead, .cancelled:
             end(job, attempts: attempts, completed: false)
             failures.append(Failure(job: job, error: error ?? "it was \(state.name)"))
@@ -124,6 +148,7 @@ public struct RunTracker: Sendable {
     private mutating func end(_ job: Job, attempts: Int, completed: Bool) {
         if completed { progress[job.step]?.completed += 1 } else { progress[job.step]?.failed += 1 }
         progress[job.step]?.retries += max(0, attempts - 1)
+        if let unclaimed = lines[job.step]?.unclaimed, unclaimed > 0 { lines[job.step]?.unclaimed = unclaimed - 1 }
     }
 
     /// Steps that a document will not reach any more.

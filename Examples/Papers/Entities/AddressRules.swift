@@ -10,7 +10,8 @@ enum AddressRules {
             guard let span = trimmed(Span(start, address.endIndex), prose) else { return nil }
             let name = prose.text(span)
             let host = name.drop { $0 != "/" }.drop { $0 == "/" }
-            let isWhole = name.hasPrefix("www.") ? name.count > 6 : host.first.map { $0.isLetter || $0.isNumber } ?? false
+            let isWhole =
+                name.hasPrefix("www.") ? name.count > 6 : host.first.map { $0.isLetter || $0.isNumber } ?? false
             return isWhole ? Mention(name: name, span: span) : nil
         }
     }
@@ -21,11 +22,14 @@ enum AddressRules {
             var start = at
             while start > chunk.start, isLocal(prose.bytes[start - 1]) { start -= 1 }
             var end = at + 1
-            while end < chunk.end, isLetterOrDigit(prose.bytes[end]) || "-.".utf8.contains(prose.bytes[end]) { end += 1 }
+            while end < chunk.end, isLetterOrDigit(prose.bytes[end]) || "-.".utf8.contains(prose.bytes[end]) {
+                end += 1
+            }
             while end > at + 1, !isLetterOrDigit(prose.bytes[end - 1]) { end -= 1 }
             while start < at, !isLetterOrDigit(prose.bytes[start]) { start += 1 }
             let host = prose.text(Span(at + 1, end)).split(separator: ".", omittingEmptySubsequences: false)
-            let isHost = host.count >= 2 && host.allSatisfy { !$0.isEmpty } && (host.last?.count ?? 0) >= 2
+            let isHost =
+                host.count >= 2 && host.allSatisfy { !$0.isEmpty } && (host.last?.count ?? 0) >= 2
                 && host.last?.allSatisfy(\.isLetter) == true
             guard start < at, isHost else { return nil }
             let span = Span(start, end)
@@ -63,7 +67,8 @@ enum AddressRules {
         while end > span.start {
             let last = prose.bytes[end - 1]
             let isMark = ".,;:!?'`*\\".utf8.contains(last)
-            let isCloser = (last == UInt8(ascii: ")") && !prose.bytes[span.start..<end].contains(UInt8(ascii: "(")))
+            let isCloser =
+                (last == UInt8(ascii: ")") && !prose.bytes[span.start..<end].contains(UInt8(ascii: "(")))
                 || (last == UInt8(ascii: "]") && !prose.bytes[span.start..<end].contains(UInt8(ascii: "[")))
                 || last == UInt8(ascii: "}")
             guard isMark || isCloser else { break }
@@ -72,5 +77,7 @@ enum AddressRules {
         return end > span.start ? Span(span.start, end) : nil
     }
 
-    private static func isLocal(_ byte: UInt8) -> Bool { isLetterOrDigit(byte) || ".!#$%&'*+/=?^_`{|}~-".utf8.contains(byte) }
+    private static func isLocal(_ byte: UInt8) -> Bool {
+        isLetterOrDigit(byte) || ".!#$%&'*+/=?^_`{|}~-".utf8.contains(byte)
+    }
 }

@@ -43,7 +43,9 @@ public enum Entities {
                 byName[key] = Entity(type: type, name: mention.name, mentions: 0, places: [])
             }
             byName[key]?.mentions += 1
-            if let known = byName[key]?.places.count, known < Entity.placesMax { byName[key]?.places.append(mention.span) }
+            if let known = byName[key]?.places.count, known < Entity.placesMax {
+                byName[key]?.places.append(mention.span)
+            }
         }
         return (mentions.count, order.compactMap { byName[$0] })
     }

@@ -24,7 +24,9 @@ enum IdentifierRules {
         guard position + 1 < words.count else { return nil }
         let next = words[position + 1]
         let gap = prose.bytes[word.span.end..<next.span.start]
-        guard gap.elementsEqual(" ".utf8) || gap.elementsEqual(":".utf8) || gap.elementsEqual(": ".utf8) else { return nil }
+        guard gap.elementsEqual(" ".utf8) || gap.elementsEqual(":".utf8) || gap.elementsEqual(": ".utf8) else {
+            return nil
+        }
         let isNumbered = series.contains(word.text) && next.isNumber && next.text.count >= 2
         let isBook = word.text.hasPrefix("ISBN") && next.text.filter(\.isNumber).count >= 9
         let isPreprint = word.key == "arxiv" && next.isNumber && next.text.contains(".")
@@ -37,5 +39,7 @@ enum IdentifierRules {
             && parts.dropFirst().allSatisfy { $0.allSatisfy(\.isNumber) }
     }
 
-    private static let series: Set<String> = ["RFC", "ISO", "IEC", "IEEE", "ANSI", "DIN", "ECMA", "PEP", "NIST", "FIPS", "PMID"]
+    private static let series: Set<String> = [
+        "RFC", "ISO", "IEC", "IEEE", "ANSI", "DIN", "ECMA", "PEP", "NIST", "FIPS", "PMID",
+    ]
 }

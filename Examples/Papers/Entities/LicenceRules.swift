@@ -51,7 +51,8 @@ enum LicenceRules {
     ]
     private static let variants: Set<String> = ["clause", "by", "by-sa", "by-4.0", "by-sa-4.0", "like", "style"]
     private static let alone: Set<String> = [
-        "GPL", "LGPL", "AGPL", "GFDL", "MPL", "GPLv2", "GPLv3", "LGPLv2.1", "LGPLv3", "BSD", "ISC", "CC0", "CDDL", "EUPL",
+        "GPL", "LGPL", "AGPL", "GFDL", "MPL", "GPLv2", "GPLv3", "LGPLv2.1", "LGPLv3", "BSD", "ISC", "CC0", "CDDL",
+        "EUPL",
         "Expat", "Unlicense", "WTFPL",
     ]
 
@@ -60,8 +61,8 @@ enum LicenceRules {
         GNU General Public License,GNU Lesser General Public License,GNU Library General Public License
         GNU Affero General Public License,GNU Free Documentation License,General Public License
         Lesser General Public License,Library General Public License,Affero General Public License
-        Free Documentation License,Apache License,Mozilla Public License,Artistic License,The Artistic License,MIT License
-        MIT license,BSD License,BSD license,ISC License,ISC license,Eclipse Public License,Creative Commons Attribution
+        Free Documentation License,Apache License,Mozilla Public License,Artistic License,The Artistic License
+        MIT License,        MIT license,BSD License,BSD license,ISC License,ISC license,Eclipse Public License,Creative Commons Attribution
         Boost Software License,Python Software Foundation License,SIL Open Font License,zlib License
         Common Development and Distribution License,Common Public License,OpenSSL License,Perl Artistic License
         Academic Free License,University of Illinois Open Source License,X11 License,Expat License,Expat license

@@ -24,8 +24,10 @@ enum OrganizationRules {
         return mentions
     }
 
+    /// Shouted, a long word is no mark: "INCLUDING BUT NOT LIMITED TO" is no company. "INC" is.
     static func isMark(_ word: Prose.Word) -> Bool {
-        word.isCapitalized && (endings.contains(word.key) || legalForms.contains(word.key))
+        guard endings.contains(word.key) || legalForms.contains(word.key) else { return false }
+        return word.isCapitalized && (word.text.count <= 4 || word.text.contains(where: \.isLowercase))
     }
 
     /// The last word of the organisation that begins here, or nil when none does.
@@ -81,7 +83,8 @@ enum OrganizationRules {
         "incorporated", "corporation", "company",
     ]
     private static let endings: Set<String> = [
-        "foundation", "university", "institute", "laboratory", "laboratories", "labs", "consortium", "association", "society",
+        "foundation", "university", "institute", "laboratory", "laboratories", "labs", "consortium", "association",
+        "society",
         "group", "team", "college", "academy", "agency", "ministry", "department", "committee", "commission", "council",
         "bank", "hospital", "museum", "press", "organization", "organisation", "federation", "alliance", "technologies",
         "systems", "networks", "solutions", "universität", "université", "regents",
@@ -91,7 +94,8 @@ enum OrganizationRules {
     ]
     private static let links: Set<String> = ["of", "for", "at", "de"]
     private static let articles: Set<String> = [
-        "the", "a", "an", "this", "that", "any", "each", "copyright", "by", "if", "in", "on", "and", "or", "all", "such",
+        "the", "a", "an", "this", "that", "any", "each", "copyright", "by", "if", "in", "on", "and", "or", "all",
+        "such",
         "other", "your", "our", "no", "from", "for", "to", "c",
     ]
 }

@@ -5,9 +5,15 @@
 /// 3. A given name of the list followed by one or two capitalised words: `Marie Curie`.
 /// 4. A title followed by a capitalised word: `Dr. Curie`.
 ///
-/// What contains a word of organisations (`Foundation`, `Inc`) is left to ``OrganizationRules``.
+/// What contains a word of organisations (`Foundation`, `Inc`) is left to ``OrganizationRules``, and so is a name with
+/// which an organisation of the same text begins: `Copyright Red Hat`, where `Red Hat, Inc` is named as well.
 enum PersonRules {
     static func find(in prose: Prose) -> [Mention] {
+        let organizations = Set(OrganizationRules.find(in: prose).map { $0.name.firstWords(2) })
+        return candidates(in: prose).filter { !organizations.contains($0.name.firstWords(2)) }
+    }
+
+    private static func candidates(in prose: Prose) -> [Mention] {
         var mentions: [Mention] = []
         var position = 0
         let words = prose.words
@@ -42,8 +48,8 @@ enum PersonRules {
         return length >= 2 && isBeforeAddress(position + length - 1, in: prose) ? (position, 2) : nil
     }
 
-    /// How many words of a name begin here: capitalised, not shouted, side by side on one line or joined by an initial's
-    /// dot. Particles (`van`, `de`) count when a capitalised word follows.
+    /// How many words of a name begin here: capitalised, not shouted, side by side on one line or joined by an
+    /// initial's dot. Particles (`van`, `de`) count when a capitalised word follows.
     private static func nameLength(at first: Int, in prose: Prose) -> Int {
         let words = prose.words
         var length = 0
@@ -51,7 +57,9 @@ enum PersonRules {
             let word = words[first + length]
             if length > 0, !areJoined(words[first + length - 1], word, prose) { break }
             let isParticle = length > 0 && particles.contains(word.text)
-            guard isParticle || isNamePart(word) else { break }
+            // A single letter first is an initial only with its dot: "I" and "A" are words.
+            let isWord = length == 0 && word.text.count == 1 && !isBeforeDot(word, prose)
+            guard isParticle || (isNamePart(word) && !isWord) else { break }
             length += 1
         }
         // A particle at the end belongs to what follows.
@@ -60,8 +68,9 @@ enum PersonRules {
     }
 
     private static func isNamePart(_ word: Prose.Word) -> Bool {
-        guard word.isCapitalized, !notNames.contains(word.key) else { return false }
+        guard word.isCapitalized else { return false }
         if word.text.count == 1 { return true }
+        guard !notNames.contains(word.key) else { return false }
         let rest = word.text.dropFirst()
         return rest.contains(where: \.isLowercase) && rest.allSatisfy { $0.isLetter || "'’-.".contains($0) }
     }
@@ -71,6 +80,10 @@ enum PersonRules {
         let gap = prose.bytes[left.span.end..<right.span.start]
         if gap.elementsEqual(" ".utf8) { return true }
         return gap.elementsEqual(". ".utf8) && left.text.count == 1
+    }
+
+    private static func isBeforeDot(_ word: Prose.Word, _ prose: Prose) -> Bool {
+        word.span.end < prose.bytes.count && prose.bytes[word.span.end] == UInt8(ascii: ".")
     }
 
     private static func followsDotOrSpace(_ position: Int, in prose: Prose) -> Bool {
@@ -110,28 +123,38 @@ enum PersonRules {
     private static let notNames: Set<String> = [
         "copyright", "license", "licence", "the", "this", "all", "rights", "reserved", "public", "version", "free",
         "software", "general", "permission", "files", "source", "debian", "gnu", "linux", "unix", "street", "avenue",
-        "boston", "cambridge", "library", "lesser", "upstream", "author", "authors", "contributors", "project", "portions",
-        "new", "no", "see", "if", "in", "on", "and", "or", "a", "an", "of", "to", "for", "by", "redistribution", "comment",
-        "various", "others", "is", "it", "you", "your", "any", "not", "program", "package", "work", "section", "january",
+        "boston", "cambridge", "library", "lesser", "upstream", "author", "authors", "contributors", "project",
+        "portions",
+        "new", "no", "see", "if", "in", "on", "and", "or", "a", "an", "of", "to", "for", "by", "redistribution",
+        "comment",
+        "various", "others", "is", "it", "you", "your", "any", "not", "program", "package", "work", "section",
+        "january",
         "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
         "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
     ]
 
     private static let givenNames = Set(
         """
-        Adam Alan Albert Alexander Alice Andrea Andreas Andrew Anna Anne Anthony Antonio Arthur Barbara Benjamin Bernard
-        Bjarne Bob Brian Bruce Bruno Carl Carlos Caroline Catherine Charles Chris Christian Christine Christoph Christopher
-        Claude Colin Craig Daniel David Dennis Diana Dmitry Donald Dorothy Douglas Edward Elena Elizabeth Emily Emma Eric
-        Ernst Eva Felix Fernando Florian Francesco Francis Francois Frank Frederick Gary Geoffrey George Gerald Giovanni
-        Grace Graham Greg Gregory Guido Gustav Hans Harald Harold Helen Henry Herbert Howard Hugo Ian Igor Ingrid Isaac
-        Ivan Jack Jacob James Jan Jane Janet Jason Jean Jeff Jeffrey Jennifer Jeremy Jessica Joan Joel Johan Johann Johannes
-        John Jonathan Jose Joseph Juan Juergen Julia Julian Julie Justin Karen Karl Kate Katherine Keith Kenneth Kevin
-        Kurt Larry Lars Laura Lawrence Leon Leonard Leonardo Lewis Linda Linus Lisa Louis Louise Lucas Luis Luke Marc
-        Marco Margaret Maria Marie Mario Mark Markus Martin Mary Matthew Matthias Max Michael Michel Michelle Miguel Mike
-        Nancy Nathan Neil Niels Nicholas Nicolas Nikolai Nina Noah Oliver Olga Oscar Otto Pablo Patricia Patrick Paul Pedro
-        Peter Petr Philip Philipp Pierre Rachel Ralf Ralph Raymond Rebecca Richard Robert Roger Roland Ronald Rosalind Ruth
-        Ryan Samuel Sandra Sarah Scott Sean Sebastian Sergei Sergey Simon Sophie Stefan Stephan Stephen Steve Steven Stuart
-        Susan Sven Theodore Theo Thomas Tim Timothy Tobias Todd Tom Tony Ulrich Ursula Victor Vincent Vladimir Walter Warren
-        Werner Wilhelm William Wolfgang Yann Yuri
+        Adam Alan Albert Alexander Alice Andrea Andreas Andrew Anna Anne Anthony Antonio Arthur Barbara Benjamin
+        Bernard Bjarne Bob Brian Bruce Bruno Carl Carlos Caroline Catherine Charles Chris Christian Christine
+        Christoph Christopher Claude Colin Craig Daniel David Dennis Diana Dmitry Donald Dorothy Douglas Edward Elena
+        Elizabeth Emily Emma Eric Ernst Eva Felix Fernando Florian Francesco Francis Francois Frank Frederick Gary
+        Geoffrey George Gerald Giovanni Grace Graham Greg Gregory Guido Gustav Hans Harald Harold Helen Henry Herbert
+        Howard Hugo Ian Igor Ingrid Isaac Ivan Jack Jacob James Jan Jane Janet Jason Jean Jeff Jeffrey Jennifer Jeremy
+        Jessica Joan Joel Johan Johann Johannes John Jonathan Jose Joseph Juan Juergen Julia Julian Julie Justin Karen
+        Karl Kate Katherine Keith Kenneth Kevin Kurt Larry Lars Laura Lawrence Leon Leonard Leonardo Lewis Linda Linus
+        Lisa Louis Louise Lucas Luis Luke Marc Marco Margaret Maria Marie Mario Mark Markus Martin Mary Matthew
+        Matthias Max Michael Michel Michelle Miguel Mike Nancy Nathan Neil Niels Nicholas Nicolas Nikolai Nina Noah
+        Oliver Olga Oscar Otto Pablo Patricia Patrick Paul Pedro Peter Petr Philip Philipp Pierre Rachel Ralf Ralph
+        Raymond Rebecca Richard Robert Roger Roland Ronald Rosalind Ruth Ryan Samuel Sandra Sarah Scott Sean Sebastian
+        Sergei Sergey Simon Sophie Stefan Stephan Stephen Steve Steven Stuart Susan Sven Theodore Theo Thomas Tim
+        Timothy Tobias Todd Tom Tony Ulrich Ursula Victor Vincent Vladimir Walter Warren Werner Wilhelm William
+        Wolfgang Yann Yuri
         """.split(whereSeparator: \.isWhitespace).map(String.init))
+}
+
+extension String {
+    fileprivate func firstWords(_ count: Int) -> String {
+        split(whereSeparator: { $0 == " " || $0 == "," }).prefix(count).joined(separator: " ")
+    }
 }

@@ -9,6 +9,12 @@ public struct ParsePaper: JobHandler {
         public var run: Run
         public var document: Int
         public var path: String
+
+        public init(run: Run, document: Int, path: String) {
+            self.run = run
+            self.document = document
+            self.path = path
+        }
     }
 
     public struct Result: Codable, Hashable, Sendable {
@@ -59,33 +65,5 @@ public struct Paper: Codable, Hashable, Sendable {
         characters = text.count
         words = prose.words.count
         paragraphs = Sentences.paragraphs(of: prose).count
-    }
-}
-
-/// A document on disk.
-struct Document {
-    let path: String
-
-    /// - Throws: ``JobError``: to be retried when the file cannot be read (it may appear, a disk may come back), for
-    ///   good when it can be read and holds no text.
-    func read() async throws -> (DocumentKind, String) {
-        guard let kind = DocumentKind(path: path) else {
-            throw JobError.permanent(
-                "\"\(path)\" is of a kind this example does not read. Give it a file that ends in \(DocumentKind.endings).")
-        }
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
-        } catch {
-            throw JobError.retry(
-                "cannot read the document \"\(path)\": \(FileProblem.reason(error)). Put it there or mend its "
-                    + "permissions; the next attempt or a replay finds it.")
-        }
-        if kind == .pdf { return (kind, try await PDFText.extract(path: path)) }
-        do {
-            return (kind, try PlainText.extract(from: data, as: kind))
-        } catch {
-            throw JobError.permanent("\"\(path)\" holds no text: \(error). Give it a text, HTML, Markdown or PDF file.")
-        }
     }
 }

@@ -49,7 +49,8 @@ extension Run {
             try data.write(to: URL(fileURLWithPath: path(file)), options: .atomic)
         } catch {
             throw JobError.retry(
-                "cannot write \"\(path(file))\": \(FileProblem.reason(error)). Make room there or mend its permissions.")
+                "cannot write \"\(path(file))\": \(FileProblem.reason(error)). Make room there or mend its permissions."
+            )
         }
     }
 
@@ -83,9 +84,8 @@ extension Run {
 /// What the system said about a file, in its own words.
 enum FileProblem {
     static func reason(_ error: any Error) -> String {
-        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        for candidate in [underlying, error as NSError].compactMap({ $0 }) where candidate.domain == NSPOSIXErrorDomain {
-            return String(cString: strerror(Int32(candidate.code)))
+        if let system = (error as? CocoaError)?.underlying as? POSIXError {
+            return String(cString: strerror(system.code.rawValue))
         }
         return (error as NSError).localizedDescription
     }

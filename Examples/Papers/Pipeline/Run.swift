@@ -64,7 +64,8 @@ public struct Run: Codable, Hashable, Sendable {
 
     private static func rootID(milliseconds: UInt64, tag: UInt64) -> JobID {
         let time = hexadecimal(milliseconds, 12)
-        let digits = "\(time.prefix(8))-\(time.suffix(4))-7000-8\(hexadecimal(tag, 3))-\(hexadecimal(tag >> 12, 6))000000"
+        let digits =
+            "\(time.prefix(8))-\(time.suffix(4))-7000-8\(hexadecimal(tag, 3))-\(hexadecimal(tag >> 12, 6))000000"
         guard let id = JobID(digits) else { preconditionFailure("\(digits) has not the form of a job id") }
         return id
     }
@@ -82,14 +83,15 @@ public struct Run: Codable, Hashable, Sendable {
 
     private static func name(of id: JobID) -> String {
         let clock = Run(id: id, folder: "").startedAt
-        let style = Date.VerbatimFormatStyle(
-            format: """
+        let time = clock.formatted(
+            .verbatim(
+                """
                 \(year: .padded(4))\(month: .twoDigits)\(day: .twoDigits)-\
                 \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased))\(minute: .twoDigits)\
                 \(second: .twoDigits)
                 """,
-            locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian))
-        return "\(clock.formatted(style))-\(id.description.dropFirst(24).prefix(6))"
+                locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian)))
+        return "\(time)-\(id.description.dropFirst(24).prefix(6))"
     }
 }
 

@@ -54,10 +54,10 @@ public struct ReportContent: Sendable {
 
     public let run: String
     public let startedAt: Date
-    public private(set) var rows: [Row] = []
+    public internal(set) var rows: [Row] = []
     public private(set) var claimsByKind: [ClaimKind: Int] = [:]
     public private(set) var entitiesByType: [EntityType: Int] = [:]
-    /// The highest scores, no sentence twice: the texts of one licence are in many documents.
+    /// The highest scores, no sentence twice, because the text of one licence is in many documents.
     public private(set) var quotes: [Quote] = []
     private var names: [EntityType: [String: Name]] = [:]
 
@@ -94,7 +94,7 @@ public struct ReportContent: Sendable {
         for claim in found.claims {
             claimsByKind[claim.kind, default: 0] += 1
             let isAmongFirst = quotes.count < Self.quotesMax || claim.score > (quotes.last?.claim.score ?? 0)
-            guard isAmongFirst, !quotes.contains(where: { $0.claim.sentence == claim.sentence }) else { continue }
+            guard isAmongFirst, !quotes.contains(where: { $0.claim.gist == claim.gist }) else { continue }
             let place = quotes.firstIndex { $0.claim.score < claim.score } ?? quotes.endIndex
             quotes.insert(Quote(document: row.document, path: row.path, claim: claim), at: place)
             if quotes.count > Self.quotesMax { quotes.removeLast() }
@@ -119,4 +119,9 @@ public struct ReportContent: Sendable {
         let sorted = all.sorted { ($1.documents, $1.mentions, $0.name) < ($0.documents, $0.mentions, $1.name) }
         return Array(sorted.prefix(Self.namesMax))
     }
+}
+
+extension Claim {
+    /// What two copies of a sentence share, whatever counters and marks stand in front of them.
+    fileprivate var gist: String { String(sentence.lowercased().filter(\.isLetter).prefix(80)) }
 }

@@ -49,8 +49,13 @@ public struct ReportPage {
     }
 
     private var started: String {
-        content.startedAt.formatted(Date.ISO8601FormatStyle().dateTimeSeparator(.space).timeZone(separator: .omitted))
-            .replacingOccurrences(of: "Z", with: " UTC")
+        content.startedAt.formatted(
+            .verbatim(
+                """
+                \(day: .defaultDigits) \(month: .wide) \(year: .defaultDigits), \
+                \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits) UTC
+                """,
+                locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian)))
     }
 
     // MARK: Figures
@@ -59,9 +64,9 @@ public struct ReportPage {
         let perThousand = content.words == 0 ? 0 : Double(content.claims) * 1000 / Double(content.words)
         let read = content.rows.count - content.failed.count
         let tiles: [(String, String)] = [
-            (Figure.text(read), "read"), (Figure.text(content.failed.count), "could not be read"),
+            (Figure.text(read), "read"), (Figure.text(content.failed.count), "failed"),
             (Figure.text(content.words), "words"), (Figure.text(content.claims), "claims"),
-            (Figure.text(perThousand, decimals: 1), "claims in 1\u{202F}000 words"),
+            (Figure.text(perThousand, decimals: 1), "per 1\u{202F}000 words"),
             (Figure.text(content.entities), "entities"),
         ]
         let items = tiles.map { "<div><dt>\($0.1)</dt><dd>\($0.0)</dd></div>" }
@@ -167,7 +172,8 @@ public struct ReportPage {
             <table>
             <thead><tr><th class="number" scope="col">#</th><th scope="col">document</th><th scope="col">kind</th>\
             <th class="number" scope="col">words</th><th class="number" scope="col">sentences</th>\
-            <th class="number" scope="col" colspan="2">claims</th><th class="number" scope="col">entities</th></tr></thead>
+            <th class="number" scope="col" colspan="2">claims</th>\
+            <th class="number" scope="col">entities</th></tr></thead>
             <tbody>
             \(rows.joined(separator: "\n"))
             </tbody>

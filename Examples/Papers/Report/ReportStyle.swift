@@ -25,7 +25,8 @@ enum ReportStyle {
         .muted { color: var(--muted); }
         section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 20px 22px;
           margin-bottom: 18px; min-width: 0; }
-        .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 0 0 18px; }
+        .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
+          margin: 0 0 18px; }
         .tiles div { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px;
           display: flex; flex-direction: column-reverse; }
         .tiles dt { color: var(--muted); font-size: 13px; }
@@ -47,14 +48,16 @@ enum ReportStyle {
         .quotes p { font-size: 13px; overflow-wrap: anywhere; }
         blockquote { margin: 0 0 2px; overflow-wrap: anywhere; }
         .kind { color: var(--accent); font-weight: 600; }
-        .names { display: grid; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr)); gap: 20px 28px; margin-top: 14px; }
+        .names { display: grid; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr)); gap: 20px 28px;
+          margin-top: 14px; }
         .names ul { list-style: none; margin: 0; padding: 0; }
         .names li { display: flex; justify-content: space-between; gap: 12px; }
         .names li span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
         .scroll { overflow: auto; max-height: 720px; }
         table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
         th, td { padding: 6px 10px; text-align: left; border-bottom: 1px solid var(--line); white-space: nowrap; }
-        thead th { position: sticky; top: 0; background: var(--card); color: var(--muted); font-size: 13px; font-weight: 600; }
+        thead th { position: sticky; top: 0; background: var(--card); color: var(--muted); font-size: 13px;
+          font-weight: 600; }
         tbody th { font-weight: 500; max-width: 420px; overflow: hidden; text-overflow: ellipsis; }
         .number { text-align: right; }
         .spark { padding-left: 0; width: 76px; }

@@ -94,7 +94,7 @@ extension HTMLText {
             isEnd = first == UInt8(ascii: "/")
             let named = Substring(isEnd ? inside.dropFirst() : inside)
             let length = named.utf8.prefix(while: { isLetterOrDigit($0) || $0 == UInt8(ascii: "-") }).count
-            guard length > 0, let initial = named.utf8.first, !isDigit(initial) else { return nil }
+            guard let initial = named.utf8.first, isLetterOrDigit(initial), !isDigit(initial) else { return nil }
             name = Substring(named.prefix(length).lowercased())
             rest = named.dropFirst(length)
             // A ">" inside a quoted attribute does not end the tag.

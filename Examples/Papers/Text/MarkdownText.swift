@@ -19,7 +19,9 @@ public enum MarkdownText {
             } else if isRule(body) {
                 output.append("")
             } else if body.first == "#" {
-                output += ["", inline(body.drop { $0 == "#" || $0 == " " }.dropLast(while: { $0 == "#" || $0 == " " })), ""]
+                output += [
+                    "", inline(body.drop { $0 == "#" || $0 == " " }.dropLast(while: { $0 == "#" || $0 == " " })), "",
+                ]
             } else {
                 output.append(inline(body.drop { $0 == ">" || $0 == " " }))
             }
@@ -56,9 +58,9 @@ public enum MarkdownText {
                 output.append(next)
                 rest = rest.dropFirst(2)
             } else if first == "`" || first == "*" {
-                // "2 * 3" has spaces on both sides, a mark has not.
-                let isMark = first == "`" || !(output.last?.isWhitespace ?? false) || rest.dropFirst().first != " "
-                if !isMark || output.isEmpty && rest.hasPrefix("* ") { output.append(first) }
+                // "2 * 3" and the bullet of a list touch no word, a mark does.
+                let touches = [output.last, rest.dropFirst().first].contains { $0.map { !$0.isWhitespace } ?? false }
+                if first == "*" && !touches { output.append(first) }
                 rest = rest.dropFirst()
             } else if first == "_" {
                 // Inside a word (`snake_case`) it is a letter like any other.

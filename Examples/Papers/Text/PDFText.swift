@@ -17,13 +17,14 @@ public enum PDFText {
             let run = try await Subprocess.run(
                 .name(program), arguments: ["-q", "-enc", "UTF-8", file, "-"],
                 output: .string(limit: textBytesMax), error: .string(limit: 65_536))
+            try Task.checkCancellation()
             guard run.terminationStatus.isSuccess else {
-                let reason = (run.standardError ?? "").split(whereSeparator: \.isNewline).first.map { ": \($0)" } ?? ""
+                let reason = run.standardError.split(whereSeparator: \.isNewline).first.map { ": \($0)" } ?? ""
                 throw JobError.permanent(
                     "\(program) could not read \"\(path)\" (\(run.terminationStatus))\(reason). "
                         + "Give it a sound PDF file without a password.")
             }
-            return PlainText.tidy(run.standardOutput ?? "")
+            return PlainText.tidy(run.standardOutput)
         } catch let error as SubprocessError where error.code == .executableNotFound {
             throw JobError.permanent(
                 "cannot read \"\(path)\": \(program) is not installed. Install poppler-utils (apt-get install "

@@ -74,7 +74,8 @@ public enum Sentences {
             if last == UInt8(ascii: ":") { return body.allSatisfy { isLetterOrDigit($0) || $0 == UInt8(ascii: "-") } }
             let isCounter = last == UInt8(ascii: ".") || last == UInt8(ascii: ")")
             return isCounter && !body.isEmpty && body.count <= 5
-                && (body.allSatisfy { isDigit($0) || $0 == UInt8(ascii: ".") } || (body.count == 1 && isLetterOrDigit(first)))
+                && (body.allSatisfy { isDigit($0) || $0 == UInt8(ascii: ".") }
+                    || (body.count == 1 && isLetterOrDigit(first)))
         }
     }
 
@@ -91,7 +92,9 @@ public enum Sentences {
         guard bytes[position] != 0xE2 || isEllipsis else { return nil }
         var end = position + (isEllipsis ? 3 : 1)
         // Quotes and brackets that close here belong to the sentence.
-        while let closer = closers.first(where: { bytes[end..<limit].starts(with: $0.utf8) }) { end += closer.utf8.count }
+        while let closer = closers.first(where: { bytes[end..<limit].starts(with: $0.utf8) }) {
+            end += closer.utf8.count
+        }
         guard end < limit, isSpace(bytes[end]) else { return nil }
         guard let next = bytes[end..<limit].first(where: { !isSpace($0) }), canBegin(next) else { return nil }
         if bytes[position] == UInt8(ascii: "."), isAbbreviated(prose, position, from: start) { return nil }
@@ -119,9 +122,11 @@ public enum Sentences {
     }
 
     private static let abbreviations: Set<String> = [
-        "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "inc", "ltd", "co", "corp", "no", "nos", "vol", "fig", "figs",
+        "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "inc", "ltd", "co", "corp", "no", "nos", "vol", "fig",
+        "figs",
         "eq", "sec", "ch", "pp", "ed", "eds", "et", "al", "vs", "cf", "e.g", "i.e", "eg", "ie", "viz", "approx", "dept",
-        "univ", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "u.s", "u.k", "u.s.c",
+        "univ", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "u.s", "u.k",
+        "u.s.c",
     ]
 }
 

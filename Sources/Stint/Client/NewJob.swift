@@ -3,16 +3,25 @@ import StintCore
 
 /// How one job differs from the policy of its type.
 public struct JobOptions: Hashable, Sendable {
+    /// When a job may run.
+    public enum Start: Hashable, Sendable {
+        case atOnce
+        /// Not before then.
+        case at(WallTime)
+        /// Not before this long after the broker took it; at most ten years. Safer than ``at(_:)`` between hosts
+        /// whose clocks differ.
+        case after(Duration)
+    }
+
     /// −100…100; higher runs first. Within one priority, first come first served.
     public var priority: Int
-    /// Not before then. Nil: as soon as possible.
-    public var runAt: WallTime?
+    public var start: Start
     /// Attempts before the job is dead, 1…1 000. Nil: the type's policy (4 unless configured).
     public var attempts: Int?
 
-    public init(priority: Int = 0, runAt: WallTime? = nil, attempts: Int? = nil) {
+    public init(priority: Int = 0, start: Start = .atOnce, attempts: Int? = nil) {
         self.priority = priority
-        self.runAt = runAt
+        self.start = start
         self.attempts = attempts
     }
 }

@@ -41,7 +41,7 @@ package final class Supervisor: Sendable {
     /// - Parameter say: Takes whole lines, from any thread. The default writes them to standard error.
     package init(
         plans: [ChildPlan], backoff: RestartBackoff = RestartBackoff(), drainLimit: Duration = Supervisor.drainLimit,
-        say: @escaping @Sendable (String) -> Void = { StandardError.write($0) }
+        say: @escaping @Sendable (String) -> Void = LineOutput(descriptor: STDERR_FILENO).write
     ) {
         self.plans = plans.sorted { $0.order < $1.order }
         self.backoff = backoff
@@ -209,18 +209,5 @@ private struct Life {
 
     init(problem: LaunchProblem) {
         sentence = "did not start, because " + problem.reason.trimmingCharacters(in: ["."])
-    }
-}
-
-/// Lines on standard error, one `write` each, so that the lines of several children do not run into each other.
-package enum StandardError {
-    package static func write(_ line: String) {
-        let bytes = Array((line + "\n").utf8)
-        var written = 0
-        while written < bytes.count {
-            let count = bytes[written...].withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-            if count < 0 && errno != EINTR { return }  // nobody is there to be told
-            written += max(count, 0)
-        }
     }
 }

@@ -27,6 +27,11 @@ package enum Digest {
         return fold(fold(first ^ tail.0, 0x1D8E_4E27_C47D_124F ^ tail.1) ^ second, 0xEB44_ACCA_B455_D165)
     }
 
+    /// One number from two.
+    package static func mixed(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        fold(left ^ 0xA076_1D64_78BD_642F, right ^ 0xE703_7ED1_A0B4_28DB)
+    }
+
     private static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
         let product = left.multipliedFullWidth(by: right)
         return product.high ^ product.low

@@ -270,6 +270,13 @@ package struct WorkerSession: Sendable {
         actions.append(.recall)
     }
 
+    /// Ends without a broker to say goodbye to: what is held will be found to be lost by whoever misses it.
+    package mutating func abandonEverything(_ actions: inout [Action]) {
+        precondition(isDraining)
+        for held in heldLeases { abandon(held.lease, &actions) }
+        phase = .ended
+    }
+
     /// Ends the session once nothing is held and nothing waits for confirmation.
     package mutating func endIfDone(_ actions: inout [Action]) {
         guard isDraining, phase == .serving, holdsNothing else { return }

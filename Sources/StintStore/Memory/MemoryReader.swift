@@ -26,7 +26,8 @@ final class MemoryReader: StoreReader {
         if token == .none { return nil }
         return read { image in
             guard let job = image.jobs[serial] else { return nil }
-            if job.row.token == token { return job.row.outcome }
+            // After a replay the row has its token still, and no outcome: that is in the history.
+            if job.row.token == token && job.row.outcome != .none { return job.row.outcome }
             return job.history.first { $0.token == token }?.outcome
         }
     }

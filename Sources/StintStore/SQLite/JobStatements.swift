@@ -5,8 +5,10 @@ import StintCore
 ///
 /// A statement sets only what its kind of write may change. The facts that a job is made with (id, type, time of
 /// creation, size and digest of the payload) are never written again.
-struct JobStatements {
+final class JobStatements {
     private let listing: ListingIndex
+    /// The 16 bytes of the id being inserted: no copy of SQLite's own for each row.
+    private let id = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 8)
     private let insert: Prepared
     private let insertPayload: Prepared
     private let update: Prepared
@@ -72,6 +74,8 @@ struct JobStatements {
         delete = try Prepared(db, "DELETE FROM jobs WHERE serial = ?1")
     }
 
+    deinit { id.deallocate() }
+
     func apply(_ write: JobWrite, of batch: Batch) throws(StoreError) {
         switch write.kind {
         case .insert: try applyInsert(write, batch)
@@ -116,10 +120,12 @@ struct JobStatements {
     private func applyInsert(_ write: JobWrite, _ batch: Batch) throws(StoreError) {
         bindFacts(of: write.row, to: insert)
         insert.bind(16, write.row.type.value)
-        insert.bind(17, high: write.row.id.high, low: write.row.id.low)
         insert.bind(18, write.row.createdAt.milliseconds)
         insert.bind(19, write.row.digest)
         insert.bind(20, write.row.payloadBytes)
+        id.storeBytes(of: write.row.id.high.bigEndian, as: UInt64.self)
+        id.storeBytes(of: write.row.id.low.bigEndian, toByteOffset: 8, as: UInt64.self)
+        insert.bind(17, UnsafeRawBufferPointer(id))
         try batch.withBytes(of: write.payload, write.extras) { (payload, extras) throws(StoreError) in
             if payload.count + extras.count <= SQLiteSchema.inlineBytesMax {
                 insert.bindUnlessEmpty(21, extras)

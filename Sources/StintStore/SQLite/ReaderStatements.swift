@@ -30,7 +30,9 @@ struct ReaderStatements {
         rowBySerial = try jobs("WHERE serial = ?1")
         idsFrom = try prepare("SELECT id, serial FROM jobs INDEXED BY jobs_id WHERE id BETWEEN ?1 AND ?2 ORDER BY id")
         typeAndDigest = try prepare("SELECT type, digest FROM jobs WHERE serial = ?1")
-        lastOutcome = try prepare("SELECT outcome FROM jobs WHERE serial = ?1 AND epoch = ?2 AND sequence = ?3")
+        // After a replay the row has its token still, and no outcome: that is in the history.
+        lastOutcome = try prepare(
+            "SELECT outcome FROM jobs WHERE serial = ?1 AND epoch = ?2 AND sequence = ?3 AND outcome <> 0")
         earlierOutcome = try prepare("SELECT outcome FROM attempts WHERE serial = ?1 AND epoch = ?2 AND sequence = ?3")
 
         // An index cannot seek into (priority descending, rank ascending) at once: first the rest of the priority, then

@@ -81,9 +81,23 @@ import Testing
         #expect(value.members.isEmpty && value.elements.isEmpty)
     }
 
-    @Test("what is no JSON is refused", arguments: ["", " ", "{", "[1,]", "nul", "'a'", "1 2", "{\"a\":1}}", "\u{FEFF}x"])
+    @Test("what is no JSON is refused", arguments: [
+        "", " ", "{", "}", "[1,]", "[,1]", "{\"a\":1,}", "{\"a\"}", "{a:1}", "nul", "nulll", "'a'", "1 2", "{\"a\":1}}",
+        "\u{FEFF}1", "01", "1.", ".5", "+1", "-", "1e", "0x1", "NaN", "\"\t\"", #""\x""#, #""\u12g4""#, "\"a", "// x\n1",
+        String(repeating: "[", count: 514) + String(repeating: "]", count: 514),
+    ])
     func refused(text: String) {
         #expect(JSONText(validating: Array(text.utf8)) == nil)
+    }
+
+    @Test(
+        "what is JSON is taken",
+        arguments: [
+            "0", "-0", "-0.0e+10", "1E-2", "10", #""\u00e4\/\b""#, "\r\n\t true ", #"{"":[{},[]]}"#,
+            String(repeating: "[", count: 512) + "1" + String(repeating: "]", count: 512),
+        ])
+    func taken(text: String) {
+        #expect(JSONText(validating: Array(text.utf8)) != nil)
     }
 
     @Test("other encodings are refused")
@@ -151,7 +165,7 @@ import Testing
 
 @Suite("Handler messages") struct HandlerMessageTests {
     private func progress(_ line: String) throws -> String? {
-        guard case .progress(let report) = try HandlerMessage(Array(line.utf8), at: .none) else { return nil }
+        guard case .progress(let report) = try HandlerMessage(Array(line.utf8)) else { return nil }
         return String(decoding: report, as: UTF8.self)
     }
 
@@ -170,20 +184,20 @@ import Testing
         #expect(try progress(line) == expected)
     }
 
-    @Test("a child's delay counts from now; its fields have the ranges of any job")
+    @Test("a child may start later; its fields have the ranges of any job")
     func children() throws {
         let line = #"{"stint":"enqueue","jobs":[{"type":"a","payload":null,"delay_ms":500,"# +
             #""id":"01980000-0000-7000-8000-000000000001"}]}"#
-        guard case .enqueue(let jobs) = try HandlerMessage(Array(line.utf8), at: WallTime(milliseconds: 1_000)) else {
+        guard case .enqueue(let jobs) = try HandlerMessage(Array(line.utf8)) else {
             Issue.record("not taken for a message \"enqueue\"")
             return
         }
-        #expect(jobs[0].options.runAt == WallTime(milliseconds: 1_500))
+        #expect(jobs[0].options.start == .after(.milliseconds(500)))
         #expect(jobs[0].id == JobID("01980000-0000-7000-8000-000000000001"))
         #expect(String(decoding: jobs[0].payload, as: UTF8.self) == "null")
         for field in [#""priority":101"#, #""attempts":0"#, #""delay_ms":-1"#, #""id":"7""#, #""priority":1.5"#] {
             let line = #"{"stint":"enqueue","jobs":[{"type":"a","payload":1,\#(field)}]}"#
-            #expect(throws: HandlerMessage.Malformed.self) { try HandlerMessage(Array(line.utf8), at: .none) }
+            #expect(throws: HandlerMessage.Malformed.self) { try HandlerMessage(Array(line.utf8)) }
         }
     }
 

@@ -13,7 +13,7 @@ import Testing
 
     @Test("the job arrives as one line of JSON, its payload as it was spelled, then end of file")
     func jobOnStandardInput() async throws {
-        let script = try folder.script("cat")
+        let script = try await folder.script("cat")
         let channel = RecordingChannel()
         let attempt = Attempt.sample(payload: "{\n \"n\": 1.10,\n \"s\": \"a\\nb\"}", checkpoint: "{\"page\":4}")
         let end = try await runAttempt(ExecSpec(argv: [script]), attempt, channel: channel)
@@ -28,7 +28,7 @@ import Testing
 
     @Test("without input, standard input is empty")
     func noInput() async throws {
-        let script = try folder.script("wc -c")
+        let script = try await folder.script("wc -c")
         let end = try await runAttempt(ExecSpec(argv: [script], input: .none, output: .raw))
         #expect(spelled(end) == #"completed "0\n""#)
     }
@@ -56,7 +56,7 @@ import Testing
 
     @Test("arguments are filled from the payload without a shell")
     func argumentsWithoutShell() async throws {
-        let script = try folder.script(#"printf '[%s]' "$@""#)
+        let script = try await folder.script(#"printf '[%s]' "$@""#)
         let end = try await runAttempt(
             ExecSpec(argv: [script, "{{payload.a}}", "x{{payload.list.1.n}}y", "{{job.attempt}}"], output: .raw),
             .sample(payload: #"{"a":"$(id); 'q' \"d\" *","list":[0,{"n":12345678901234567890.10}]}"#))
@@ -72,7 +72,7 @@ import Testing
 
     @Test("it runs in the working directory, and a relative program is found there")
     func workingDirectory() async throws {
-        _ = try folder.script("pwd -P")
+        _ = try await folder.script("pwd -P")
         let end = try await runAttempt(ExecSpec(argv: ["./handler"], directory: folder.path, output: .raw))
         let real = URL(fileURLWithPath: folder.path).resolvingSymlinksInPath().path
         #expect(spelled(end) == "completed \"\(real)\\n\"")
@@ -80,7 +80,7 @@ import Testing
 
     @Test("messages become progress, log lines, children, checkpoints and the result; other lines the log")
     func conversation() async throws {
-        let script = try folder.script(
+        let script = try await folder.script(
             #"""
             echo plain
             echo oops >&2
@@ -109,7 +109,7 @@ import Testing
 
     @Test("raw output becomes the result, as a JSON string")
     func rawOutput() async throws {
-        let script = try folder.script(#"printf '{"stint":"fail"}\n\303\244\377\\'; echo aside >&2"#)
+        let script = try await folder.script(#"printf '{"stint":"fail"}\n\303\244\377\\'; echo aside >&2"#)
         let channel = RecordingChannel()
         let end = try await runAttempt(ExecSpec(argv: [script], output: .raw), channel: channel)
         #expect(spelled(end) == #"completed "{\"stint\":\"fail\"}\nä�\\""#)
@@ -165,7 +165,7 @@ import Testing
             ([#"{"stint":"enqueue","jobs":[{"type":"a b","payload":1}]}"#], "jobs.0.type"),
         ])
     func mistakes(lines: [String], expected: String) async throws {
-        let script = try folder.script(lines.map { "echo '\($0)'" }.joined(separator: "\n"))
+        let script = try await folder.script(lines.map { "echo '\($0)'" }.joined(separator: "\n"))
         let channel = RecordingChannel()
         let end = try await runAttempt(ExecSpec(argv: [script]), channel: channel)
         let text = spelled(end)
@@ -175,12 +175,12 @@ import Testing
 
     @Test("a child or a checkpoint that is refused makes the attempt errored")
     func refusals() async throws {
-        let child = try folder.script(#"echo '{"stint":"enqueue","jobs":[{"type":"a","payload":1}]}'"#, name: "child")
+        let child = try await folder.script(#"echo '{"stint":"enqueue","jobs":[{"type":"a","payload":1}]}'"#, name: "child")
         let refusing = RecordingChannel(refusesCheckpoints: true, refusesChildren: true)
         #expect(
             spelled(try await runAttempt(ExecSpec(argv: [child]), channel: refusing))
                 == "errored: job 0 of a message \"enqueue\" was refused: the payload is too large")
-        let saver = try folder.script(#"echo '{"stint":"checkpoint","state":1}'"#, name: "saver")
+        let saver = try await folder.script(#"echo '{"stint":"checkpoint","state":1}'"#, name: "saver")
         #expect(
             spelled(try await runAttempt(ExecSpec(argv: [saver]), channel: refusing))
                 == "errored: a checkpoint was not saved: the lease is lost")

@@ -19,16 +19,27 @@ final class ScriptFolder: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     /// A file with this content, executable unless told otherwise.
-    func file(_ name: String, _ content: String, mode: Int = 0o755) throws -> String {
+    ///
+    /// Written by a child. Written here, its descriptor could still be open in a process that another test is just
+    /// starting, and a file that is open for writing cannot be executed ("Text file busy").
+    func file(_ name: String, _ content: String, mode: String = "755") async throws -> String {
         let file = path + "/" + name
-        try content.write(toFile: file, atomically: false, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+        let launch = Launch(
+            program: "/bin/sh", argv: ["sh", "-c", #"cat > "$0" && chmod "$1" "$0""#, file, mode], environment: [:])
+        let (_, ending) = try await launch.run(
+            feeding: .bytes(Data(content.utf8)), into: NoSink(), control: try ProcessControl())
+        try #require(ending == .exited(code: 0))
         return file
     }
 
+    private struct NoSink: OutputSink {
+        func take(_ bytes: UnsafeRawBufferPointer, from stream: ChildStream) {}
+        func end(_ stream: ChildStream) {}
+    }
+
     /// A shell script.
-    func script(_ body: String, name: String = "handler") throws -> String {
-        try file(name, "#!/bin/sh\n" + body + "\n")
+    func script(_ body: String, name: String = "handler") async throws -> String {
+        try await file(name, "#!/bin/sh\n" + body + "\n")
     }
 
     /// A watch on processes that outlive their parent: they open the returned path for writing and keep it open.
@@ -47,7 +58,16 @@ struct DeathWatch: Sendable {
     func wait() async -> String {
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { [path] in
-                continuation.resume(returning: (try? String(contentsOfFile: path, encoding: .utf8)) ?? "")
+                let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+                defer { close(descriptor) }
+                var text: [UInt8] = []
+                var buffer = [UInt8](repeating: 0, count: 4_096)
+                while true {
+                    let count = read(descriptor, &buffer, buffer.count)
+                    guard count > 0 else { break }
+                    text += buffer[..<count]
+                }
+                continuation.resume(returning: String(decoding: text, as: UTF8.self))
             }
         }
     }

@@ -16,7 +16,7 @@ import Testing
     @Test("a worker that is killed takes its handlers and their children with it")
     func workerIsKilled() async throws {
         let watch = try folder.deathWatch()
-        let script = try folder.script(
+        let script = try await folder.script(
             """
             trap '' TERM
             exec 9>'\(watch.path)'
@@ -42,7 +42,7 @@ import Testing
     func guardEnds() async throws {
         let watch = try folder.deathWatch()
         // The guard behind a script that holds the pipe in its place: `exec` keeps the descriptor open.
-        let wrapper = try folder.script("exec 9>'\(watch.path)'; exec '\(try stintExecutable())' guard")
+        let wrapper = try await folder.script("exec 9>'\(watch.path)'; exec '\(try stintExecutable())' guard")
         async let gone = watch.wait()
         let guardian = ProcessGuard(argv: [wrapper])
         #expect(spelled(try await runAttempt(ExecSpec(argv: ["true"]), guardian: guardian)) == "completed null")
@@ -64,8 +64,8 @@ import Testing
     @Test("a guard that is killed is started again and told what runs")
     func guardIsKilled() async throws {
         let watch = try folder.deathWatch()
-        let script = try folder.script("exec 9>'\(watch.path)'; echo ready; sleep 1000")
-        let wrapper = try folder.script("exec '\(try stintExecutable())' guard", name: "guard")
+        let script = try await folder.script("exec 9>'\(watch.path)'; echo ready; sleep 1000")
+        let wrapper = try await folder.script("exec '\(try stintExecutable())' guard", name: "guard")
         let channel = RecordingChannel()
         let guardian = ProcessGuard(argv: [wrapper])
         async let gone = watch.wait()
@@ -86,10 +86,11 @@ import Testing
         "only groups that are registered and not gone are left at the end",
         arguments: [
             ("", ""), ("+100\n+200\n-100\n", "200"), ("+100\n+100\n-100\n", ""), ("+300\n\n+301\n", "300 301"),
-            ("+1\n+0\n+-1\n-5\n+ 7\n+99999999999\nrubbish\n+300", "300"),
+            // A last line without its end is cut: the number could be the beginning of another one.
+            ("+1\n+0\n+-1\n-5\n+ 7\n+99999999999\nrubbish\n+300\n+40", "300"),
         ])
-    func survivors(input: String, expected: String) throws {
-        let file = try folder.file("input", input)
+    func survivors(input: String, expected: String) async throws {
+        let file = try await folder.file("input", input)
         let descriptor = open(file, O_RDONLY)
         defer { close(descriptor) }
         let groups = GuardProcess.survivors(input: descriptor)

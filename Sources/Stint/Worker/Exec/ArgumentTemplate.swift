@@ -76,7 +76,7 @@ struct ArgumentTemplate {
                     throw Problem(
                         sentence: """
                             the field "\(name)" begins with "-" and would begin an argument, where the program could \
-                            take it for an option. Put "--" or a prefix before it, or set "allow_dash_values".
+                            take it for an option. Put "--" or a prefix before it, or set "allowDashValues".
                             """)
                 }
                 argument += value

@@ -17,7 +17,8 @@ package enum GuardProcess {
         exit(0)
     }
 
-    /// Reads to the end, and returns the groups that are registered then. An error is an end, too.
+    /// Reads to the end, and returns the groups that are registered then. An error is an end, too. A last line
+    /// without its end is not taken: the number in it could be the beginning of another one.
     package static func survivors(input: Int32) -> Set<pid_t> {
         var groups: Set<pid_t> = []
         var splitter = LineSplitter(bytesMax: 64)

@@ -88,8 +88,7 @@ struct HandlerConversation: OutputSink {
         channel.log(
             .warning,
             """
-            \(linesDropped) more lines were dropped: the log of an attempt takes \(spec.limits.logLinesMax) lines \
-            (the limit "log_lines" of the handler).
+            \(linesDropped) more lines were dropped: the log of an attempt takes \(spec.limits.logLinesMax) lines.
             """)
     }
 
@@ -98,7 +97,7 @@ struct HandlerConversation: OutputSink {
         wasStopped = true
         excess = """
             the handler wrote more than \(spec.limits.outputBytesMax) bytes of output and was stopped. Write large \
-            results to a file and report its name, or raise the limit "output" of the handler.
+            results to a file and report its name.
             """
         control.stop(grace: spec.grace)
     }
@@ -116,7 +115,7 @@ struct HandlerConversation: OutputSink {
             return
         }
         do throws(HandlerMessage.Malformed) {
-            obey(try HandlerMessage(line.bytes, at: WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))))
+            obey(try HandlerMessage(line.bytes))
         } catch {
             blame(error.sentence)
         }
@@ -145,7 +144,7 @@ struct HandlerConversation: OutputSink {
 
     private mutating func conclude(_ word: Word) {
         if let first = self.word {
-            blame("the handler sent \"\(word.name)\" after \"\(first.name)\": one of result, fail and snooze, and once.")
+            blame("the handler sent \"\(word.name)\" after \"\(first.name)\": one of result, fail and snooze, once.")
         } else {
             self.word = word
         }
@@ -155,7 +154,7 @@ struct HandlerConversation: OutputSink {
         guard line.isCut, excess == nil else { return }
         excess = """
             the handler wrote a line longer than \(spec.limits.lineBytesMax) bytes, which was cut. Write large results \
-            to a file and report its name, or raise the limit "line" of the handler.
+            to a file and report its name.
             """
     }
 

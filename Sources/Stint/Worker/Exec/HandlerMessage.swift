@@ -33,13 +33,14 @@ enum HandlerMessage: Sendable {
     }
 
     private static let mark = Array(#"{"stint":"#.utf8)
-    /// 30 days, as for every wait in the system.
+    /// 30 days, for a wait between two attempts.
     private static let millisecondsMax = 30 * 24 * 3_600_000
+    /// Ten years, as for any job.
+    private static let delayMillisecondsMax = 3_650 * 24 * 3_600_000
 
     static func isMessage(_ line: [UInt8]) -> Bool { line.starts(with: mark) }
 
-    /// - Parameter wall: What `delay_ms` counts from.
-    init(_ line: [UInt8], at wall: WallTime) throws(Malformed) {
+    init(_ line: [UInt8]) throws(Malformed) {
         guard let object = JSONText(validating: line) else {
             throw Malformed(sentence: #"a line starts with {"stint": but is not JSON in UTF-8."#)
         }
@@ -51,7 +52,7 @@ enum HandlerMessage: Sendable {
         case "progress": self = .progress(try Self.progress(fields))
         case "log": self = .log(try fields.level("level") ?? .info, try fields.required(fields.string("message"), "message"))
         case "checkpoint": self = .checkpoint(try fields.required(fields.any("state"), "state").data)
-        case "enqueue": self = .enqueue(try Self.children(fields, at: wall))
+        case "enqueue": self = .enqueue(try Self.children(fields))
         case "result": self = .result(try fields.required(fields.any("value"), "value").data)
         case "fail":
             self = .fail(
@@ -109,7 +110,7 @@ enum HandlerMessage: Sendable {
         return text + Data("}".utf8)
     }
 
-    private static func children(_ fields: Fields, at wall: WallTime) throws(Malformed) -> [NewJob] {
+    private static func children(_ fields: Fields) throws(Malformed) -> [NewJob] {
         let jobs = try fields.required(fields.any("jobs"), "jobs")
         guard jobs.kind == .array else { throw fields.misfit("jobs", jobs, "an array") }
         var children: [NewJob] = []
@@ -125,13 +126,13 @@ enum HandlerMessage: Sendable {
                 guard let parsed = JobID(text) else { throw child.misfit("id", nil, "the 36 characters of a UUID") }
                 id = parsed
             }
-            let delay = try child.integer("delay_ms", in: 0...millisecondsMax * 12)
+            let delay = try child.integer("delay_ms", in: 0...delayMillisecondsMax)
             children.append(
                 NewJob(
                     type: type, json: try child.required(child.any("payload"), "payload").data, id: id,
                     options: JobOptions(
                         priority: try child.integer("priority", in: -100...100) ?? 0,
-                        runAt: delay.map { wall + .milliseconds($0) },
+                        start: delay.map { .after(.milliseconds($0)) } ?? .atOnce,
                         attempts: try child.integer("attempts", in: 1...1_000))))
         }
         return children

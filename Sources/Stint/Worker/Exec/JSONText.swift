@@ -3,8 +3,8 @@ import Foundation
 /// A JSON value as the text it came in, taken apart without being decoded.
 ///
 /// Results, checkpoints and children's payloads pass through the worker, and a round through Foundation would change
-/// them (`12345678901234567890.5` and `1.10` come out otherwise). So the text is validated once, by Foundation, and
-/// then cut: every value that is handed on has the bytes that it arrived with.
+/// them (`12345678901234567890.5` and `1.10` come out otherwise). So the text is validated once, by ``JSONGrammar``,
+/// and then cut: every value that is handed on has the bytes that it arrived with.
 struct JSONText: Sendable, Equatable {
     enum Kind: Sendable {
         case object, array, string, number, boolean, null
@@ -27,10 +27,7 @@ struct JSONText: Sendable, Equatable {
 
     /// Nil when the text is not JSON (RFC 8259) in UTF-8.
     init?(validating text: [UInt8]) {
-        // A NUL would let Foundation guess at UTF-16, and then the cutting below would not fit.
-        guard !text.contains(0), String(validating: text, as: UTF8.self) != nil,
-            (try? JSONSerialization.jsonObject(with: Data(text), options: .fragmentsAllowed)) != nil
-        else { return nil }
+        guard JSONGrammar.accepts(text) else { return nil }
         self.init(cut: text[...])
     }
 

@@ -7,7 +7,7 @@ extension Launch {
     ///     started: the group is told to `onStart` ──► input is written, output goes to `sink` ──► the group is killed
     ///     ──► `onEnd` ──► reaped
     ///
-    /// A cancelled task does not end it: ask `control`.
+    /// Cancelling the calling task does not end it: ask `control`.
     ///
     /// - Parameter onStart: Called before the first byte of input is written, so that a handler which waits for its
     ///   job has not begun yet.
@@ -15,21 +15,6 @@ extension Launch {
     package func run<Sink: OutputSink>(
         feeding input: ChildInput, into sink: Sink, control: ProcessControl,
         onStart: @escaping @Sendable (pid_t) -> Void = { _ in }, onEnd: @escaping @Sendable (pid_t) -> Void = { _ in }
-    ) async throws(LaunchProblem) -> (Sink, ProcessEnding) {
-        let work = Task { () async -> Result<(Sink, ProcessEnding), LaunchProblem> in
-            do throws(LaunchProblem) {
-                return .success(
-                    try await pump(input, sink, control, onStart, onEnd))
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try await work.value.get()
-    }
-
-    private func pump<Sink: OutputSink>(
-        _ input: ChildInput, _ sink: Sink, _ control: ProcessControl, _ onStart: @Sendable (pid_t) -> Void,
-        _ onEnd: @Sendable (pid_t) -> Void
     ) async throws(LaunchProblem) -> (Sink, ProcessEnding) {
         // Opened one by one: on the way out, whatever was opened is closed.
         var opened: [Int32] = []
@@ -76,6 +61,8 @@ extension Launch {
                 return filled
             }
         } catch {
+            // A process that was lost has been pumped, and the pump closes our ends.
+            if case .lost = error { throw error }
             for descriptor in [ours.input, ours.output, ours.error] where descriptor >= 0 { close(descriptor) }
             throw error
         }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Subprocess
+import Synchronization
 import SystemPackage
 
 /// Starts one process, and reaps it.
@@ -52,20 +53,23 @@ package struct Launch: Sendable {
         let descriptor: Int32
     }
 
-    /// Runs `body` once the process has started, and reaps the process when both have ended.
-    ///
-    /// Not to be cancelled: swift-subprocess would answer with signals of its own. Call it in a task that nobody
-    /// cancels.
+    /// Runs `body` once the process has started, and reaps the process when both have ended. Cancelling the calling
+    /// task changes nothing: swift-subprocess would answer with signals of its own.
     func run<Value: Sendable>(
-        streams: Streams, body: (Running) async -> Value
+        streams: Streams, body: @escaping @Sendable (Running) async -> Value
     ) async throws(LaunchProblem) -> (Value, ProcessEnding) {
-        var options = PlatformOptions()
-        switch group {
-        case .own: options.processGroupID = 0
-        case .ownSession: options.createSession = true
+        typealias Answer = Result<(Value, ProcessEnding), LaunchProblem>
+        let launched = await withCheckedContinuation { (continuation: CheckedContinuation<Answer, Never>) in
+            let answer = FirstAnswer(continuation)
+            Task { answer.give(await self.launch(streams: streams, body: body, answer: answer)) }
         }
-        var variables: [Environment.Key: String] = [:]
-        for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
+        return try launched.get()
+    }
+
+    private func launch<Value: Sendable>(
+        streams: Streams, body: @Sendable (Running) async -> Value,
+        answer: FirstAnswer<Result<(Value, ProcessEnding), LaunchProblem>>
+    ) async -> Result<(Value, ProcessEnding), LaunchProblem> {
         var isOpen = true
         func closeChildEnds() {
             guard isOpen else { return }
@@ -75,36 +79,76 @@ package struct Launch: Sendable {
         defer { closeChildEnds() }
         do {
             let result = try await Subprocess.run(
-                .path(FilePath(program)),
-                arguments: Arguments(executablePathOverride: argv[0], remainingValues: Array(argv.dropFirst())),
-                environment: .custom(variables), workingDirectory: directory.map { FilePath($0) },
-                platformOptions: options,
+                configuration,
                 input: .fileDescriptor(FileDescriptor(rawValue: streams.input), closeAfterSpawningProcess: false),
                 output: .fileDescriptor(FileDescriptor(rawValue: streams.output), closeAfterSpawningProcess: false),
                 error: .fileDescriptor(FileDescriptor(rawValue: streams.error), closeAfterSpawningProcess: false)
-            ) { execution in
+            ) { execution -> Value? in
                 // At once: while we hold the child's end of its output too, that output has no end of file.
                 closeChildEnds()
                 let process = execution.processIdentifier
                 guard process.processDescriptor >= 0 else {
-                    // No descriptor was left, or the kernel is older than Linux 5.4: we could not see it exit.
-                    _ = kill(-process.value, SIGKILL)
-                    return Value?.none
+                    answer.give(.failure(abandon(process.value)))
+                    return nil
                 }
                 return await body(Running(id: process.value, descriptor: process.processDescriptor))
             }
-            guard let value = result.closureResult else {
-                throw LaunchProblem.shortage("\"\(argv[0])\" was ended at its start, because no pidfd could be opened.")
-            }
+            guard let value = result.closureResult else { return .failure(noDescriptor) }
             switch result.terminationStatus {
-            case .exited(let code): return (value, .exited(code: code))
-            case .signaled(let signal): return (value, .signalled(signal))
+            case .exited(let code): return .success((value, .exited(code: code)))
+            case .signaled(let signal): return .success((value, .signalled(signal)))
             }
-        } catch let problem as LaunchProblem {
-            throw problem
         } catch {
-            throw LaunchProblem(error, program: argv[0])
+            return .failure(LaunchProblem(error, program: argv[0]))
         }
+    }
+
+    private var configuration: Subprocess.Configuration {
+        var options = PlatformOptions()
+        switch group {
+        case .own: options.processGroupID = 0
+        case .ownSession: options.createSession = true
+        }
+        var variables: [Environment.Key: String] = [:]
+        for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
+        return Subprocess.Configuration(
+            executable: .path(FilePath(program)),
+            arguments: Arguments(executablePathOverride: argv[0], remainingValues: Array(argv.dropFirst())),
+            environment: .custom(variables), workingDirectory: directory.map { FilePath($0) },
+            platformOptions: options)
+    }
+
+    private var noDescriptor: LaunchProblem {
+        .shortage("\"\(argv[0])\" was ended at its start, because no descriptor was left to watch it with.")
+    }
+
+    /// Ends and reaps a child that has no pidfd, because this process had no descriptor left for it. It has been given
+    /// no input yet. Seen with swift-subprocess 1.0.2: it then waits for ever for the end of that child, so its answer
+    /// is not waited for; the task that waits in it is lost, a few kilobytes for each time.
+    private func abandon(_ process: pid_t) -> LaunchProblem {
+        _ = kill(-process, SIGKILL)
+        Thread.detachNewThread {
+            var status: Int32 = 0
+            while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+        }
+        return noDescriptor
+    }
+}
+
+/// Resumes a continuation with the first of several answers.
+private final class FirstAnswer<Value: Sendable>: Sendable {
+    private let continuation: Mutex<CheckedContinuation<Value, Never>?>
+
+    init(_ continuation: CheckedContinuation<Value, Never>) {
+        self.continuation = Mutex(continuation)
+    }
+
+    func give(_ value: Value) {
+        let waiting = continuation.withLock { waiting in
+            defer { waiting = nil }
+            return waiting
+        }
+        waiting?.resume(returning: value)
     }
 }
 
@@ -140,7 +184,8 @@ package enum LaunchProblem: Error, Sendable, Hashable {
     case shortage(String)
     /// The arguments and variables together are larger than the system takes.
     case argumentsTooLong(String)
-    /// It did start, but its end could not be observed: something else in this process waits for all children.
+    /// It did start and was served to its end, but its exit status is lost: something else in this process waits
+    /// for all children.
     case lost(String)
 
     package var reason: String {
@@ -167,7 +212,7 @@ package enum LaunchProblem: Error, Sendable, Hashable {
         case EAGAIN, ENOMEM, EMFILE, ENFILE, ETXTBSY, EINTR:
             self = .shortage("\"\(program)\" did not start: \(String(cString: strerror(code))).")
         case E2BIG:
-            self = .argumentsTooLong("the arguments of \"\(program)\" are longer than this system takes in one command.")
+            self = .argumentsTooLong("the arguments of \"\(program)\" are longer than this system takes.")
         case ENOEXEC:
             self = .unusable(
                 """

@@ -117,7 +117,6 @@ package final class ProcessGuard: Sendable {
     private func host(_ started: CheckedContinuation<Result<Void, LaunchProblem>, Never>) async {
         let life = ContinuousClock.now
         var ours: Int32 = -1
-        var hasStarted = false
         var ending = "was lost"
         do throws(LaunchProblem) {
             let launch = try guardLaunch()
@@ -132,13 +131,12 @@ package final class ProcessGuard: Sendable {
                 throw error
             }
             let (_, end) = try await launch.run(streams: .init(input: pair.theirs, output: silence, error: silence)) { process in
-                hasStarted = true
-                adopt(process.id, socket: pair.ours)
+                self.adopt(process.id, socket: pair.ours)
                 started.resume(returning: .success(()))
             }
             ending = end.description
         } catch {
-            guard hasStarted else {
+            guard case .lost = error else {
                 if ours >= 0 { close(ours) }
                 started.resume(returning: .failure(error))
                 return

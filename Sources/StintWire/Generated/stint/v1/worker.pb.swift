@@ -675,7 +675,7 @@ package nonisolated struct Stint_V1_Drain: Sendable {
   package init() {}
 }
 
-/// Worker to broker, last message: I hold nothing and end. Leases that remain return to ready.
+/// Worker to broker, last message: I hold nothing and end. Leases that remain return to ready. Answered by Pong 0.
 package nonisolated struct Stint_V1_Bye: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import Stint
 
 /// The child's side of `stint up`: standard input is a pipe whose other end only the supervisor holds. End of file
 /// means that the supervisor is gone, however it went, and then the child drains and ends, so that no port and no
@@ -24,7 +23,7 @@ package enum Lifeline {
     /// - Returns: Whether there is a lifeline.
     @discardableResult
     package static func watch(
-        environment: [String: String] = ProcessInfo.processInfo.environment, limit: Duration = Supervisor.drainLimit,
+        environment: [String: String] = ProcessInfo.processInfo.environment, limit: Duration = .seconds(60),
         onEnd: @escaping @Sendable () -> Void
     ) -> Bool {
         guard environment[variable] == value else { return false }

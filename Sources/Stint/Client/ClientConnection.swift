@@ -1,0 +1,246 @@
+import Foundation
+import StintCore
+import StintTransport
+import StintWire
+import Synchronization
+
+/// The client's end of the wire: one thread that owns one socket, and the requests that wait for their answers.
+///
+/// Requests are sent once the broker has welcomed the session, so a request that fails as *unreachable* was never sent. After
+/// a broken connection or a restart of the broker a new session begins and every request without an answer is sent
+/// again; that is safe, because enqueues are idempotent by job id and other mutating requests by request id.
+final class ClientConnection: Sendable {
+    /// What the broker says to one request.
+    enum Answer: Sendable {
+        /// Places of the duplicates.
+        case enqueued(duplicates: [UInt32])
+        case message(Stint_V1_Envelope.OneOf_Message)
+        case refused(Refusal)
+    }
+
+    private struct Pending {
+        var message: Stint_V1_Envelope.OneOf_Message
+        var bytes: Int
+        var timeout: Duration
+        var deadline: ContinuousClock.Instant
+        var isSent = false
+        var finish: @Sendable (Result<Answer, StintError>) -> Void
+    }
+
+    private struct State {
+        var nextRequest: UInt64 = 1
+        /// For lookup only.
+        var pending: [UInt64: Pending] = [:]
+        /// Not sent in this session, in order.
+        var toSend: [UInt64] = []
+        var watches: [UInt64: Watch] = [:]
+        var isClosed = false
+        var windowBytes = 8 * 1_048_576
+        var bytesUnderWay = 0
+        var payloadBytesMax = Limits.payloadBytesMax
+    }
+
+    private struct Watch {
+        var id: JobID
+        var isSent = false
+        var stream: AsyncThrowingStream<Stint_V1_JobEvent, any Error>.Continuation
+    }
+
+    let endpoint: String
+    private let connectPatience: Duration
+    private let state = Mutex(State())
+    private let waker: Waker
+
+    init(endpoint: String, connectPatience: Duration) throws {
+        self.endpoint = endpoint
+        self.connectPatience = connectPatience
+        do {
+            waker = try Waker()
+            let context = try ZMQContext.ofThisProcess()
+            let dealer = try DealerSocket(
+                in: context, connectingTo: Endpoint(endpoint),
+                limits: DealerSocket.Limits(
+                    frameBytesMax: Limits.messageBytesMax, reconnectMilliseconds: Int.random(in: 200...500)))
+            _ = try SocketThread(name: "stint-client") { [self] in
+                ClientThread(dealer: dealer, waker: waker, connection: self).run()
+            }
+        } catch let error as TransportError {
+            throw StintError(.configuration, isRetryable: false, error.description)
+        }
+    }
+
+    func close() {
+        state.withLock { $0.isClosed = true }
+        waker.wake()
+    }
+
+    // MARK: Requests
+
+    /// Sends a request and waits for its answer.
+    ///
+    /// - Parameters:
+    ///   - bytes: About how large it is; bounds what is under way.
+    ///   - make: Builds the message around the number of the request.
+    func request(
+        bytes: Int = 256, timeout: Duration, _ make: (UInt64) -> Stint_V1_Envelope.OneOf_Message
+    ) async throws -> Answer {
+        try await withCheckedThrowingContinuation { continuation in
+            request(bytes: bytes, timeout: timeout, make) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// Sends a request; the answer comes on the socket's thread.
+    func request(
+        bytes: Int, timeout: Duration, _ make: (UInt64) -> Stint_V1_Envelope.OneOf_Message,
+        finish: @escaping @Sendable (Result<Answer, StintError>) -> Void
+    ) {
+        let isClosed = state.withLock { state -> Bool in
+            guard !state.isClosed else { return true }
+            let request = state.nextRequest
+            state.nextRequest += 1
+            state.pending[request] = Pending(
+                message: make(request), bytes: bytes, timeout: timeout, deadline: .now + timeout, finish: finish)
+            state.toSend.append(request)
+            return false
+        }
+        if isClosed { return finish(.failure(.closed)) }
+        waker.wake()
+    }
+
+    /// What becomes of a job. Begins again by itself after a broken connection.
+    func watch(_ id: JobID) -> AsyncThrowingStream<Stint_V1_JobEvent, any Error> {
+        let (stream, continuation) = AsyncThrowingStream.makeStream(of: Stint_V1_JobEvent.self)
+        let request = state.withLock { state -> UInt64? in
+            guard !state.isClosed else { return nil }
+            let request = state.nextRequest
+            state.nextRequest += 1
+            state.watches[request] = Watch(id: id, stream: continuation)
+            return request
+        }
+        guard let request else {
+            continuation.finish(throwing: StintError.closed)
+            return stream
+        }
+        continuation.onTermination = { [weak self] _ in self?.unwatch(request) }
+        waker.wake()
+        return stream
+    }
+
+    private func unwatch(_ request: UInt64) { state.withLock { _ = $0.watches.removeValue(forKey: request) } }
+
+    // MARK: For the thread
+
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    /// A new session stands: everything without an answer is to be sent (again).
+    func sessionBegan(_ welcome: Stint_V1_ClientWelcome) {
+        state.withLock { state in
+            state.windowBytes = max(1, Int(welcome.windowBytes))
+            state.payloadBytesMax = Int(welcome.payloadBytesMax)
+            state.bytesUnderWay = 0
+            state.toSend = state.pending.keys.sorted()
+            for request in state.watches.keys { state.watches[request]?.isSent = false }
+        }
+    }
+
+    /// The next message that the window has room for.
+    func nextToSend() -> Stint_V1_Envelope.OneOf_Message? {
+        state.withLock { state in
+            for (request, watch) in state.watches where !watch.isSent {
+                state.watches[request]?.isSent = true
+                var message = Stint_V1_Watch()
+                message.request = request
+                message.id = Data(watch.id)
+                return .watch(message)
+            }
+            while let request = state.toSend.first {
+                guard let pending = state.pending[request] else {
+                    state.toSend.removeFirst()
+                    continue
+                }
+                guard state.bytesUnderWay == 0 || state.bytesUnderWay + pending.bytes <= state.windowBytes else {
+                    return nil
+                }
+                state.toSend.removeFirst()
+                state.bytesUnderWay += pending.bytes
+                state.pending[request]?.isSent = true
+                return pending.message
+            }
+            return nil
+        }
+    }
+
+    func answered(_ request: UInt64, _ answer: Answer) {
+        let pending = state.withLock { state -> Pending? in
+            guard let pending = state.pending.removeValue(forKey: request) else { return nil }
+            state.bytesUnderWay -= pending.bytes
+            return pending
+        }
+        pending?.finish(.success(answer))
+    }
+
+    /// A refusal that names no request: the session itself was refused.
+    func sessionRefused(_ refusal: Refusal) { failAll(StintError(refusal)) { _ in true } }
+
+    func event(_ event: Stint_V1_JobEvent) {
+        let stream = state.withLock { $0.watches[event.request]?.stream }
+        stream?.yield(event)
+        if event.state.state?.isFinal ?? true {
+            stream?.finish()
+            unwatch(event.request)
+        }
+    }
+
+    /// Fails what has waited too long. Returns when the next one will have.
+    func failOverdue(connectedSince: ContinuousClock.Instant?, tryingSince: ContinuousClock.Instant)
+        -> ContinuousClock.Instant?
+    {
+        let now = ContinuousClock.now
+        if connectedSince == nil, now - tryingSince >= connectPatience {
+            failAll(.unreachable(endpoint)) { !$0.isSent }
+            failWatches(.unreachable(endpoint))
+        }
+        var overdue: [Pending] = []
+        let next = state.withLock { state -> ContinuousClock.Instant? in
+            for request in state.pending.filter({ $0.value.deadline <= now }).keys.sorted() {
+                guard let pending = state.pending.removeValue(forKey: request) else { continue }
+                if pending.isSent { state.bytesUnderWay -= pending.bytes }
+                overdue.append(pending)
+            }
+            return state.pending.values.map(\.deadline).min()
+        }
+        for pending in overdue {
+            pending.finish(
+                .failure(pending.isSent ? .outcomeUnknown(after: pending.timeout) : .unreachable(endpoint)))
+        }
+        let patienceEnds = connectedSince == nil && hasWork ? tryingSince + connectPatience : nil
+        return [next, patienceEnds].compactMap { $0 }.min()
+    }
+
+    var hasWork: Bool { state.withLock { !$0.pending.isEmpty || !$0.watches.isEmpty } }
+
+    func failEverything() {
+        failAll(.closed) { _ in true }
+        failWatches(.closed)
+    }
+
+    private func failAll(_ error: StintError, _ isAffected: (Pending) -> Bool) {
+        var failed: [Pending] = []
+        state.withLock { state in
+            for (request, pending) in state.pending where isAffected(pending) {
+                state.pending[request] = nil
+                if pending.isSent { state.bytesUnderWay -= pending.bytes }
+                failed.append(pending)
+            }
+        }
+        for pending in failed { pending.finish(.failure(error)) }
+    }
+
+    private func failWatches(_ error: StintError) {
+        let streams = state.withLock { state in
+            defer { state.watches.removeAll() }
+            return state.watches.values.map(\.stream)
+        }
+        for stream in streams { stream.finish(throwing: error) }
+    }
+}

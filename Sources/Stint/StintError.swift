@@ -1,0 +1,67 @@
+import StintCore
+
+/// Why a request was not carried out, or is not known to have been.
+public struct StintError: Error, Sendable, CustomStringConvertible {
+    /// What to match on. More may be added.
+    public struct Code: Hashable, Sendable {
+        package enum Value: Hashable, Sendable {
+            case refused(Refusal.Code)
+            case unreachable, outcomeUnknown, closed, configuration
+        }
+        package let value: Value
+
+        /// The request breaks a rule or a limit.
+        public static let invalid = Code(value: .refused(.invalid))
+        /// The id is taken by a job with another type or payload.
+        public static let conflict = Code(value: .refused(.conflict))
+        public static let notFound = Code(value: .refused(.notFound))
+        /// The job is not in a state that allows it.
+        public static let wrongState = Code(value: .refused(.wrongState))
+        public static let draining = Code(value: .refused(.draining))
+        public static let storeFull = Code(value: .refused(.storeFull))
+        public static let exhausted = Code(value: .refused(.exhausted))
+        /// No broker answered; the request was never sent.
+        public static let unreachable = Code(value: .unreachable)
+        /// The request was sent and no answer came: it may or may not have been carried out.
+        public static let outcomeUnknown = Code(value: .outcomeUnknown)
+        /// The client was closed; the request may have been sent.
+        public static let closed = Code(value: .closed)
+        /// An address or a setting of the environment is wrong.
+        public static let configuration = Code(value: .configuration)
+    }
+
+    public let code: Code
+    /// Can the same request, unchanged, succeed later?
+    public let isRetryable: Bool
+    public let description: String
+
+    init(_ code: Code, isRetryable: Bool, _ description: String) {
+        self.code = code
+        self.isRetryable = isRetryable
+        self.description = description
+    }
+
+    init(_ refusal: Refusal) {
+        self.init(Code(value: .refused(refusal.code)), isRetryable: refusal.isRetryable, refusal.message)
+    }
+
+    static func unreachable(_ endpoint: String) -> StintError {
+        StintError(
+            .unreachable, isRetryable: true,
+            """
+            no broker answers at \(endpoint). Start one with "stint up" or "stint broker", or name another address \
+            with --connect or STINT_CLIENTS.
+            """)
+    }
+
+    static func outcomeUnknown(after timeout: Duration) -> StintError {
+        StintError(
+            .outcomeUnknown, isRetryable: true,
+            """
+            no answer within \(timeout); the request may or may not have been carried out. Send it again with the \
+            same id: it is carried out once.
+            """)
+    }
+
+    static let closed = StintError(.closed, isRetryable: false, "the client was closed before the answer came")
+}

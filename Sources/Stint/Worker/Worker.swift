@@ -1,0 +1,189 @@
+import Foundation
+import Logging
+import ServiceLifecycle
+import StintCore
+import StintTransport
+import StintWire
+import Synchronization
+
+/// A process that runs handlers for a broker.
+///
+///     var handlers = HandlerRegistry()
+///     handlers.register(ParsePaper())
+///     let worker = try Worker(handlers: handlers)     // broker, pool and slots from the environment
+///     try await worker.runUntilSignal()
+///
+/// **Joining.** It connects by itself and keeps trying, across restarts of the broker too; what runs meanwhile goes on and is
+/// adopted.
+/// **Draining.** On graceful shutdown it takes nothing new, gives back what has not begun, lets running handlers finish for
+/// ``Options/drainLimit``, then cancels them and gives their jobs back without using up an attempt.
+public final class Worker: Service {
+    /// Who the worker is. Each can come from the environment.
+    public struct Options: Sendable {
+        /// `STINT_WORKERS`, else `tcp://127.0.0.1:7412`.
+        public var endpoint: String
+        /// `STINT_POOL`, else `default`.
+        public var pool: String
+        /// Handlers at a time, 1…4 096: `STINT_SLOTS`, else the number of cores.
+        public var slots: Int
+        /// `STINT_WORKER`, else host name and process id.
+        public var name: String
+        /// How long running handlers may take to finish when the worker is to end: `STINT_DRAIN_LIMIT_MS`, else 30 s.
+        public var drainLimit: Duration
+
+        /// - Throws: ``StintError`` with code `configuration`, naming the variable.
+        public init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+            func value(_ key: String) -> String? { environment[key].flatMap { $0.isEmpty ? nil : $0 } }
+            func number(_ key: String, _ allowed: ClosedRange<Int>, or fallback: Int) throws -> Int {
+                guard let text = value(key) else { return fallback }
+                guard let number = Int(text), allowed.contains(number) else {
+                    throw StintError(
+                        .configuration, isRetryable: false,
+                        "\(key) is \"\(text)\"; expected a whole number from \(allowed.lowerBound) to \(allowed.upperBound)")
+                }
+                return number
+            }
+            endpoint = value("STINT_WORKERS") ?? "tcp://127.0.0.1:7412"
+            pool = value("STINT_POOL") ?? "default"
+            slots = try number("STINT_SLOTS", Limits.slots, or: ProcessInfo.processInfo.activeProcessorCount)
+            name = value("STINT_WORKER") ?? Self.defaultName
+            drainLimit = .milliseconds(try number("STINT_DRAIN_LIMIT_MS", 0...86_400_000, or: 30_000))
+        }
+
+        private static var defaultName: String {
+            let host = ProcessInfo.processInfo.hostName.map { TypeName.isValid(String($0)) ? $0 : "-" }
+            return "\(String(host).prefix(100))-\(ProcessInfo.processInfo.processIdentifier)"
+        }
+    }
+
+    public let options: Options
+    private let handlers: HandlerRegistry
+    private let logger: Logger
+    private let control: WorkerControl
+
+    /// - Parameter logger: Nil: to standard error, level by `LOG_LEVEL`.
+    /// - Throws: ``StintError`` with code `configuration`.
+    public init(handlers: HandlerRegistry, options: Options? = nil, logger: Logger? = nil) throws {
+        let options = try options ?? Options()
+        for (what, name) in [("pool", options.pool), ("worker", options.name)] where !TypeName.isValid(name) {
+            throw StintError(
+                .configuration, isRetryable: false, "\"\(name)\" is not a name of a \(what): expected \(TypeName.rule)")
+        }
+        self.options = options
+        self.handlers = handlers
+        var logger = logger ?? Logger.toStandardError(label: "stint.worker")
+        logger[metadataKey: "worker"] = "\(options.name)"
+        self.logger = logger
+        do {
+            control = try WorkerControl()
+        } catch {
+            throw StintError(.configuration, isRetryable: false, "\(error)")
+        }
+    }
+
+    /// Runs until graceful shutdown (or cancellation) has drained the worker.
+    public func run() async throws {
+        let queue = RunQueue(slots: options.slots, waker: control.waker)
+        let reports = ReportOutbox(waker: control.waker)
+        try startThread(queue, reports)
+        let runners = handlers.runners
+        let logger = logger
+        queue.start { run in
+            guard let runner = runners[run.attempt.type] else {
+                return .released(withdraws: true, reason: "no handler for this type is registered here")
+            }
+            return await runner(run.attempt, run.channel, logger)
+        }
+        try await withGracefulShutdownHandler {
+            try await withTaskCancellationHandler {
+                try await control.ended()
+            } onCancel: { [control, options] in
+                control.drain(limit: options.drainLimit)
+            }
+        } onGracefulShutdown: { [control, options] in
+            control.drain(limit: options.drainLimit)
+        }
+    }
+
+    /// Runs until SIGTERM or SIGINT, or until standard input ends when `STINT_LIFELINE=stdin` says that a supervisor holds
+    /// it; then drains and returns.
+    public func runUntilSignal() async throws {
+        Lifeline.watch { [control, options] in control.drain(limit: options.drainLimit) }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: self, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+    }
+
+    private func startThread(_ queue: RunQueue, _ reports: ReportOutbox) throws {
+        let identity = WorkerThread.Identity(
+            instance: InstanceID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max)), name: options.name,
+            pool: options.pool, types: handlers.types, slots: options.slots, build: "")
+        do {
+            let dealer = try DealerSocket(
+                in: ZMQContext.ofThisProcess(), connectingTo: Endpoint(options.endpoint),
+                limits: DealerSocket.Limits(
+                    frameBytesMax: Limits.messageBytesMax, reconnectMilliseconds: Int.random(in: 200...500)))
+            _ = try SocketThread(name: "stint-worker") { [control, logger] in
+                WorkerThread(
+                    dealer: dealer, waker: control.waker, queue: queue, reports: reports, control: control,
+                    identity: identity, logger: logger
+                ).run()
+                control.end()
+            }
+        } catch let error as TransportError {
+            throw StintError(.configuration, isRetryable: false, error.description)
+        }
+    }
+}
+
+/// What the rest of the process tells the worker's thread, and hears from it.
+final class WorkerControl: Sendable {
+    private struct State {
+        var drainLimit: Duration?
+        var refusal: Refusal?
+        var hasJoined = false
+    }
+
+    let waker: Waker
+    private let state = Mutex(State())
+    private let ending: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
+
+    init() throws {
+        waker = try Waker()
+        ending = AsyncStream.makeStream(of: Void.self)
+    }
+
+    var drainLimit: Duration? { state.withLock { $0.drainLimit } }
+
+    func drain(limit: Duration) {
+        state.withLock { $0.drainLimit = $0.drainLimit ?? limit }
+        waker.wake()
+    }
+
+    func joined() { state.withLock { $0.hasJoined = true } }
+
+    /// The broker will never take this worker as it is: end, and say why.
+    func refused(_ refusal: Refusal) {
+        state.withLock { $0.refusal = refusal }
+        if !refusal.isRetryable { drain(limit: .zero) }
+    }
+
+    func end() { ending.continuation.finish() }
+
+    func ended() async throws {
+        for await _ in ending.stream {}
+        if let refusal = state.withLock({ $0.refusal }), !refusal.isRetryable { throw StintError(refusal) }
+    }
+}
+
+extension Logger {
+    /// A logger to standard error, level by the environment's `LOG_LEVEL` (info).
+    package static func toStandardError(label: String) -> Logger {
+        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+        let level = ProcessInfo.processInfo.environment["LOG_LEVEL"].flatMap { Logger.Level(rawValue: $0.lowercased()) }
+        logger.logLevel = level ?? .info
+        return logger
+    }
+}

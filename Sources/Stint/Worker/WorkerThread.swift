@@ -1,0 +1,396 @@
+import DequeModule
+import Foundation
+import Logging
+import StintCore
+import StintTransport
+import StintWire
+
+/// The thread of a worker: owns the socket, the session and its heartbeats. Handlers never run here, so a handler that
+/// blocks cannot make its worker look dead.
+///
+/// The rules are in ``WorkerSession``; this is the shell that carries out its actions.
+final class WorkerThread {
+    struct Identity: Sendable {
+        var instance: InstanceID
+        var name: String
+        var pool: String
+        var types: [String]
+        var slots: Int
+        var build: String
+    }
+
+    private let dealer: DealerSocket
+    private let waker: Waker
+    private let poller = Poller()
+    private let queue: RunQueue
+    private let reports: ReportOutbox
+    private let control: WorkerControl
+    private let identity: Identity
+    private let logger: Logger
+
+    private var session: WorkerSession
+    private var actions: [WorkerSession.Action] = []
+    /// Settle messages that the broker has not confirmed, by key.
+    private var settlements: [UInt64: Stint_V1_Settle] = [:]
+    /// Handed over by `start`, by lease; bytes of jobs on their way from an assign message to the queue.
+    private var arriving: [RunQueue.Run] = []
+    private var rebuildAt: ContinuousClock.Instant?
+    private var withdrawn: Set<String> = []
+    private var drainEndsAt: ContinuousClock.Instant?
+    private var isForced = false
+
+    init(
+        dealer: DealerSocket, waker: Waker, queue: RunQueue, reports: ReportOutbox, control: WorkerControl,
+        identity: Identity, logger: Logger
+    ) {
+        self.dealer = dealer
+        self.waker = waker
+        self.queue = queue
+        self.reports = reports
+        self.control = control
+        self.identity = identity
+        self.logger = logger
+        session = WorkerSession(
+            session: Self.freshSession(), lease: .seconds(15), heartbeat: .seconds(1), at: Self.now())
+    }
+
+    /// Runs until the worker has drained.
+    func run() {
+        _ = poller.add(dealer)
+        _ = poller.add(waker)
+        session.start(&actions)
+        perform()
+        var patience: Duration? = .zero
+        while session.phase != .ended {
+            poller.wait(upTo: patience)
+            waker.clear()
+            takeControl()
+            takeEvents()
+            while let frame = dealer.receive() { take(frame) }
+            settleFinished()
+            sendReports()
+            let wake = session.tick(fresh: Self.freshSession(), at: Self.now(), &actions)
+            session.endIfDone(&actions)
+            perform()
+            patience = nextPatience(wake)
+        }
+        reports.close()
+        queue.close()
+        waitForGoodbye()
+        dealer.close()
+    }
+
+    /// Closing throws away what was not sent, so BYE waits for its answer, but not for long.
+    private func waitForGoodbye() {
+        let limit = ContinuousClock.now + .milliseconds(300)
+        while dealer.receive() == nil, ContinuousClock.now < limit {
+            poller.wait(upTo: max(.zero, limit - .now))
+            waker.clear()
+            while dealer.nextEvent() != nil {}
+        }
+    }
+
+    private func nextPatience(_ wake: Instant) -> Duration {
+        let untilWake = max(.zero, wake - Self.now().instant)
+        var look = ContinuousClock.now + min(untilWake, .seconds(3600))
+        look = queue.stopOverdue(nextLook: look)
+        if let next = reports.nextFlush() { look = min(look, next) }
+        if let drainEndsAt, !isForced { look = min(look, drainEndsAt) }
+        if let rebuildAt { look = min(look, rebuildAt) }
+        return max(.zero, look - .now)
+    }
+
+    static func now() -> Moment {
+        Moment(
+            instant: Instant(nanoseconds: MonotonicClock.nanoseconds()),
+            wall: WallTime(milliseconds: WallClock.milliseconds()))
+    }
+
+    private static func freshSession() -> SessionID { SessionID(.random(in: 1 ... .max)) }
+
+    // MARK: Outside
+
+    private func takeControl() {
+        if let limit = control.drainLimit, drainEndsAt == nil {
+            logger.info("draining", metadata: ["held": "\(session.heldCount)"])
+            drainEndsAt = .now + limit
+            session.drain(&actions)
+        }
+        if let drainEndsAt, drainEndsAt <= .now, !isForced {
+            isForced = true
+            queue.stopAll(.drained)
+        }
+        if isForced, session.phase == .greeting {
+            // Nobody to say goodbye to. Whoever holds the leases now finds out by himself.
+            session.abandonEverything(&actions)
+        }
+    }
+
+    private func takeEvents() {
+        while let event = dealer.nextEvent() {
+            switch event {
+            case .connected, .retrying: break
+            case .handshakeFailed(let failure):
+                logger.warning("handshake with the broker failed", metadata: ["reason": "\(failure)"])
+            case .disconnected:
+                logger.info("connection to the broker lost")
+                session.lostSession(fresh: Self.freshSession(), at: Self.now(), &actions)
+            case .endpointLost:
+                rebuildAt = .now + .milliseconds(Int.random(in: 200...500))
+            }
+        }
+        if let at = rebuildAt, at <= .now {
+            rebuildAt = nil
+            rebuild()
+            session.lostSession(fresh: Self.freshSession(), at: Self.now(), &actions)
+        }
+    }
+
+    private func rebuild() {
+        if (try? dealer.rebuild()) == nil { rebuildAt = .now + .seconds(1) }
+    }
+
+    // MARK: In
+
+    private func take(_ frame: [UInt8]) {
+        guard let (value, message) = try? Frame.decode(frame), value == session.session.value else { return }
+        do {
+            try take(message)
+        } catch {
+            logger.error("the broker sent what this worker cannot read", metadata: ["error": "\(error)"])
+        }
+        perform()
+    }
+
+    private func take(_ message: Stint_V1_Envelope.OneOf_Message) throws {
+        switch message {
+        case .workerWelcome(let welcome):
+            var lost: [LeaseReference] = []
+            var cancelled: [LeaseReference] = []
+            for group in welcome.lost {
+                if group.reason == .jobCancelled { cancelled += try group.leases() } else { lost += try group.leases() }
+            }
+            session.welcomed(
+                lease: .milliseconds(Int64(welcome.leaseMs)), heartbeat: .milliseconds(Int64(welcome.heartbeatMs)),
+                lost: lost, cancelled: cancelled, at: Self.now(), &actions)
+            reports.sessionBegan()
+            control.joined()
+            for type in withdrawn.sorted() { sendWithdraw(type, "") }
+            logger.info("joined the broker", metadata: ["epoch": "\(welcome.epoch)"])
+        case .sayHello: session.lostSession(fresh: Self.freshSession(), at: Self.now(), &actions)
+        case .pong(let pong): session.pong(pong.number, at: Self.now())
+        case .assign(let assign): try self.assigned(assign)
+        case .settled(let settled): session.confirmed(upTo: settled.upTo, &actions)
+        case .revoke(let revoke):
+            for group in revoke.lost {
+                if group.reason == .jobCancelled {
+                    session.cancelRequested(try group.leases(), &actions)
+                } else {
+                    session.revoked(try group.leases(), &actions)
+                }
+            }
+        case .checkpointSaved(let saved): reports.saved(saved.number, refused: saved.refused)
+        case .refused(let refused):
+            logger.error("the broker refuses this worker", metadata: ["reason": "\(refused.message)"])
+            control.refused(refused.refusal)
+        default: break  // from a newer broker: not for us
+        }
+    }
+
+    private func assigned(_ message: Stint_V1_Assign) throws {
+        let ids = try message.ids.ids(field: "assign.ids")
+        guard message.payloadBytes.count == ids.count, !message.types.isEmpty else {
+            throw WireError.unevenColumns("assign")
+        }
+        var details: [Int: Stint_V1_AssignedDetail] = [:]
+        for detail in message.details { details[Int(detail.index)] = detail }
+        var offset = message.payloads.startIndex
+        var leases: [LeaseReference] = []
+        leases.reserveCapacity(ids.count)
+        for (index, id) in ids.enumerated() {
+            let lease = LeaseReference(
+                id: id, token: FencingToken(epoch: message.epoch, sequence: message.firstSequence + UInt64(index)))
+            let typeIndex = index < message.typeIndexes.count ? Int(message.typeIndexes[index]) : 0
+            let end = offset + Int(message.payloadBytes[index])
+            guard typeIndex < message.types.count, end <= message.payloads.endIndex else {
+                throw WireError.unevenColumns("assign.payloads")
+            }
+            let type = message.types[typeIndex]
+            let attempt = Attempt(
+                id: id, type: type.name,
+                number: index < message.attempts.count ? Int(message.attempts[index]) : 1,
+                attemptsMax: Int(index < message.attemptsMax.count ? message.attemptsMax[index] : type.attemptsMax),
+                priority: Int(details[index]?.priority ?? 0), token: lease.token,
+                timeout: .milliseconds(Int64(type.timeoutMs)), payload: message.payloads[offset..<end],
+                checkpoint: details[index].flatMap { $0.checkpoint.isEmpty ? nil : $0.checkpoint })
+            offset = end
+            leases.append(lease)
+            arriving.append(
+                RunQueue.Run(lease: lease, attempt: attempt, channel: RunChannel(lease: lease, outbox: reports)))
+        }
+        session.assigned(leases, &actions)
+    }
+
+    // MARK: Settlements
+
+    /// Takes everything that ended since the last time into settle messages: one epoch each, bounded in jobs and bytes.
+    private func settleFinished() {
+        let finished = queue.takeFinished()
+        guard !finished.isEmpty else { return }
+        var builder = SettleBuilder()
+        for item in finished where session.holds(item.run.lease) {
+            if case .released(let withdraws, let reason) = item.end, withdraws {
+                withdraw(item.run.attempt.type, reason)
+            }
+            if !builder.hasRoom(for: item) { settle(&builder) }
+            builder.add(item)
+        }
+        settle(&builder)
+        perform()
+    }
+
+    private func settle(_ builder: inout SettleBuilder) {
+        guard let (message, leases) = builder.take() else { return }
+        let key = session.settled(leases, &actions)
+        settlements[key] = message
+    }
+
+    /// A type whose handler cannot run here: give back what waits, and take no more of it.
+    private func withdraw(_ type: String, _ reason: String) {
+        guard withdrawn.insert(type).inserted else { return }
+        logger.error(
+            "this worker takes no more jobs of a type", metadata: ["type": "\(type)", "reason": "\(reason)"])
+        sendWithdraw(type, reason)
+        release(queue.takeWaiting(ofType: type))
+    }
+
+    private func sendWithdraw(_ type: String, _ reason: String) {
+        var message = Stint_V1_Withdraw()
+        message.type = type
+        message.reason = String(reason.prefix(1_024))
+        send(.withdraw(message))
+    }
+
+    private func release(_ runs: [RunQueue.Run]) {
+        var builder = SettleBuilder()
+        for run in runs where session.holds(run.lease) {
+            let item = RunQueue.Finished(
+                run: run, end: .released(withdraws: false, reason: ""), microseconds: 0)
+            if !builder.hasRoom(for: item) { settle(&builder) }
+            builder.add(item)
+        }
+        settle(&builder)
+    }
+
+    // MARK: Reports
+
+    private func sendReports() {
+        guard session.phase == .serving else { return }
+        let (progress, _) = reports.takeProgress()
+        if !progress.isEmpty {
+            var message = Stint_V1_Progress()
+            message.reports = progress.map { lease, data in
+                var report = Stint_V1_Progress.Report()
+                report.id = Data(lease.id)
+                report.epoch = lease.token.epoch
+                report.sequence = lease.token.sequence
+                report.progress = data
+                return report
+            }
+            send(.progress(message))
+        }
+        for checkpoint in reports.takeCheckpoints() {
+            var message = Stint_V1_Checkpoint()
+            message.number = checkpoint.number
+            message.id = Data(checkpoint.lease.id)
+            message.epoch = checkpoint.lease.token.epoch
+            message.sequence = checkpoint.lease.token.sequence
+            message.state = checkpoint.state
+            send(.checkpoint(message))
+        }
+    }
+
+    // MARK: Actions
+
+    private func perform() {
+        while !actions.isEmpty {
+            let batch = actions
+            actions.removeAll(keepingCapacity: true)
+            for action in batch { perform(action) }
+        }
+    }
+
+    private func perform(_ action: WorkerSession.Action) {
+        switch action {
+        case .hello: sayHello()
+        case .heartbeat(let number):
+            noteRunning()
+            send(.heartbeat(Stint_V1_Heartbeat(number: number, running: queue.running)))
+        case .start:
+            queue.push(arriving)
+            arriving.removeAll(keepingCapacity: true)
+        case .abandon(let lease): queue.stop(lease, .leaseLost)
+        case .cancel(let lease): queue.stop(lease, .jobCancelled)
+        case .settle(let key, let number):
+            guard var message = settlements[key] else { preconditionFailure("a settlement lost its bytes") }
+            message.number = number
+            send(.settle(message))
+        case .forget(let key): settlements[key] = nil
+        case .recall: release(queue.recall())
+        case .suspend:
+            logger.warning("the broker has been silent for a lease; nothing new is started")
+            queue.suspend()
+        case .resume: queue.resume()
+        case .drain: send(.drain(Stint_V1_Drain()))
+        case .bye: send(.bye(Stint_V1_Bye()))
+        case .rebuild: rebuild()
+        }
+    }
+
+    private func noteRunning() {
+        for lease in queue.running { session.began(lease) }
+    }
+
+    private func sayHello() {
+        noteRunning()
+        var hello = Stint_V1_WorkerHello()
+        hello.protocolMin = Frame.protocolVersions.lowerBound
+        hello.protocolMax = Frame.protocolVersions.upperBound
+        hello.instance = Data(identity.instance)
+        hello.incarnation = session.incarnation
+        hello.name = identity.name
+        hello.pool = identity.pool
+        hello.slots = UInt32(identity.slots)
+        hello.build = identity.build
+        hello.types = identity.types.map { name in
+            var type = Stint_V1_ServedType()
+            type.name = name
+            return type
+        }
+        let held = session.heldLeases
+        hello.held =
+            Stint_V1_Held.groups(held.filter(\.isRunning).map(\.lease), .running)
+            + Stint_V1_Held.groups(held.filter { !$0.isRunning }.map(\.lease), .waiting)
+            + Stint_V1_Held.groups(session.unconfirmed.flatMap(\.leases), .settled)
+        send(.workerHello(hello))
+    }
+
+    private func send(_ message: Stint_V1_Envelope.OneOf_Message) {
+        if dealer.send(Frame.encode(message, session: session.session.value)) == .unreachable, rebuildAt == nil {
+            rebuildAt = .now + .milliseconds(Int.random(in: 200...500))
+        }
+    }
+}
+
+extension Stint_V1_Held {
+    static func groups(_ leases: [LeaseReference], _ state: State) -> [Stint_V1_Held] {
+        LeaseGroups(leases).groups.map { group in
+            var held = Stint_V1_Held()
+            held.state = state
+            held.epoch = group.epoch
+            held.ids = group.ids
+            held.sequences = group.sequences
+            return held
+        }
+    }
+}

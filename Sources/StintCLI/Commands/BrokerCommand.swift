@@ -1,0 +1,80 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Logging
+import ServiceLifecycle
+import Stint
+import StintBroker
+import StintCore
+
+struct BrokerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "broker", abstract: "Runs the broker alone.",
+        discussion: """
+            Prints a line that starts with "ready" once it serves. SIGTERM makes it refuse new jobs, make everything \
+            durable and end; running jobs are adopted by the next broker.
+
+            EXAMPLE  stint broker --config cluster.json
+            """)
+
+    @Option(help: ArgumentHelp("The cluster's file (default: ./cluster.json).", valueName: "file"))
+    var config: String?
+    @Option(help: ArgumentHelp("Keep the store in this folder, instead of the file's.", valueName: "folder"))
+    var data: String?
+
+    func run() async throws {
+        var options = ConnectionOptions()
+        options.config = config
+        options.connect = nil
+        let cluster = try options.load(flags: Up.flags(data: data))
+        var logger = Logger.toStandardError(label: "stint.broker")
+        logger[metadataKey: "cluster"] = "\(cluster.name)"
+        let service = BrokerService(try cluster.brokerConfiguration, logger: logger) { addresses in
+            print("ready clients \(addresses.clients) workers \(addresses.workers)")
+            fflush(nil)
+        }
+        try await ServiceRunner.run(service, logger: logger)
+    }
+}
+
+extension ClusterConfig {
+    var brokerConfiguration: BrokerConfiguration {
+        get throws {
+            guard case .sqlite(let path) = store.location else {
+                throw CommandError(.usage, "store.url is \"memory:\"; a broker needs sqlite:PATH, so that jobs survive it")
+            }
+            var broker = BrokerConfiguration(
+                clients: self.broker.clientsBind, workers: self.broker.workersBind, storePath: path)
+            broker.lease = self.broker.lease
+            broker.heartbeat = self.broker.heartbeat
+            broker.policies = jobs.types
+            broker.defaultPolicy = jobs.base
+            broker.keep = Retention(
+                completed: .init(time: store.keep.completed.time, count: store.keep.completed.count),
+                cancelled: .init(time: store.keep.cancelled.time, count: store.keep.cancelled.count),
+                dead: .init(time: store.keep.dead.time, count: store.keep.dead.count))
+            broker.payloadBytesMax = limits.payloadBytesMax
+            return broker
+        }
+    }
+}
+
+/// Runs one service until it ends or a signal (or the end of the supervisor's lifeline) asks for a drain.
+enum ServiceRunner {
+    static func run(_ service: any Service, logger: Logger) async throws {
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(
+                        service: service, successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .cancelGroup)
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        Lifeline.watch { Task { await group.triggerGracefulShutdown() } }
+        do {
+            try await group.run()
+        } catch let error as StartError {
+            throw CommandError(.failure, error.description)
+        }
+    }
+}

@@ -1,0 +1,211 @@
+import ArgumentParser
+import Foundation
+import Stint
+import StintCore
+
+struct Enqueue: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Enqueues one job, or one for every line of standard input.",
+        discussion: """
+            The payload is JSON: as an argument, from a file (@file), or with - one a line from standard input, sent in \
+            batches. --run KEY derives each line's id from the key and the line's number, so a bulk load that broke off \
+            can simply be repeated. Without a payload it is null.
+
+            EXAMPLES
+              stint enqueue checksum '{"path":"/etc/hostname"}' --wait
+              stint enqueue mail @mail.json --delay 5m --priority 10
+              stint enqueue mail - --run import-2026-11-21 < mails.ndjson
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+    @Argument(help: "What the job does: 1 to 128 of A-Z a-z 0-9 . _ -") var type: String
+    @Argument(help: "JSON, @file, or - for one payload a line of standard input.") var payload: String?
+    @Option(help: "The job's id, a UUID. The same id again makes no second job.") var id: JobID?
+    @Option(help: "Derive ids from this key and the line's number.") var run: String?
+    @Option(help: "-100 to 100; higher runs first.") var priority = 0
+    @Option(help: "Not before this long from now, such as 5s, 10m, 1h30m.") var delay: String?
+    @Option(help: "Not before this time, such as 2026-11-22T03:00:00Z.") var at: String?
+    @Option(help: "Attempts before it is dead, 1 to 1000 (default: the type's policy).") var attempts: Int?
+    @Flag(help: "Wait until the job is over; print its result. Exits 9 when it is dead or cancelled.") var wait = false
+    @Flag(help: "One JSON object a job.") var json = false
+
+    private var isBulk: Bool { payload == "-" }
+
+    func validate() throws {
+        guard TypeName.isValid(type) else { throw ValidationError("\"\(type)\" is no type name: \(TypeName.rule)") }
+        guard Limits.priorities.contains(priority) else {
+            throw ValidationError("--priority is \(priority); expected -100 to 100")
+        }
+        if let attempts, !Limits.attempts.contains(attempts) {
+            throw ValidationError("--attempts is \(attempts); expected 1 to 1000")
+        }
+        if delay != nil, at != nil { throw ValidationError("Give --delay or --at, not both.") }
+        if id != nil, run != nil { throw ValidationError("Give --id or --run, not both.") }
+        if isBulk, id != nil { throw ValidationError("--id is for one job; with - use --run KEY.") }
+        if isBulk, wait { throw ValidationError("--wait is for one job, not for lines of standard input.") }
+        if !isBulk, run != nil { throw ValidationError("--run is for lines of standard input (-); use --id.") }
+        _ = try options()
+    }
+
+    private func options() throws -> JobOptions {
+        var options = JobOptions(priority: priority, attempts: attempts)
+        if let delay {
+            do {
+                options.start = .after(try HumanUnits.duration(delay))
+            } catch {
+                throw ValidationError("--delay: \(error)")
+            }
+        }
+        if let at {
+            guard let date = Self.time(at) else {
+                throw ValidationError("--at is \"\(at)\"; expected a time such as 2026-11-22T03:00:00Z")
+            }
+            options.start = .at(WallTime(milliseconds: Int64(date.timeIntervalSince1970 * 1_000)))
+        }
+        return options
+    }
+
+    private static func time(_ text: String) -> Date? {
+        (try? Date(text, strategy: .iso8601))
+            ?? (try? Date(text, strategy: .iso8601.year().month().day().timeZone(separator: .colon).time(includingFractionalSeconds: true)))
+    }
+
+    func run() async throws {
+        try await connection.withClient { client in
+            if isBulk { try await enqueueLines(client) } else { try await enqueueOne(client) }
+        }
+    }
+
+    // MARK: One
+
+    private func enqueueOne(_ client: StintClient) async throws {
+        let id = id ?? client.nextJobID()
+        let job = NewJob(type: type, json: try onePayload(), id: id, options: try options())
+        let enqueued: StintClient.Enqueued
+        do {
+            enqueued = try await client.enqueueAll([job])[0]
+        } catch let error as StintError where error.code == .outcomeUnknown || error.code == .closed {
+            throw CommandError(
+                .timeout,
+                """
+                no answer came; the job may or may not be enqueued. Repeat it safely with the same id:
+                  \(Self.repeated(adding: ["--id", id.description]))
+                """)
+        }
+        if json {
+            print(Self.line(enqueued))
+        } else if !wait {
+            print(enqueued.id)
+        }
+        if enqueued.isDuplicate, !json { StandardError.write("stint: this job existed already") }
+        if wait { try await waitFor(enqueued.id, client) }
+    }
+
+    private static func line(_ enqueued: StintClient.Enqueued) -> JSONLine {
+        var line = JSONLine()
+        line.add("id", enqueued.id.description)
+        line.add("duplicate", enqueued.isDuplicate)
+        return line
+    }
+
+    private func waitFor(_ id: JobID, _ client: StintClient) async throws {
+        let outcome = try await client.outcome(of: id)
+        if outcome.state == .completed {
+            print(String(decoding: outcome.result.isEmpty ? Data("null".utf8) : outcome.result, as: UTF8.self))
+            return
+        }
+        let state = outcome.state?.name ?? "gone"
+        throw CommandError(
+            .jobFailed, "job \(id) is \(state)" + (outcome.error.isEmpty ? "" : ": \(outcome.error.printable)"))
+    }
+
+    private func onePayload() throws -> Data {
+        guard let payload else { return Data("null".utf8) }
+        if payload.hasPrefix("@") {
+            let path = String(payload.dropFirst())
+            guard let data = FileManager.default.contents(atPath: path) else {
+                throw CommandError(.usage, "the file \"\(path)\" cannot be read")
+            }
+            return try Self.checked(data, where: "the file \"\(path)\"")
+        }
+        return try Self.checked(Data(payload.utf8), where: "the payload")
+    }
+
+    /// The text as it is, if it is JSON and not too large.
+    private static func checked(_ data: Data, where place: String) throws -> Data {
+        guard data.count <= Limits.payloadBytesMax else {
+            throw CommandError(
+                .usage,
+                """
+                \(place) has \(data.count) bytes, over the limit of \(Limits.payloadBytesMax). Store the data elsewhere \
+                and enqueue a reference to it.
+                """)
+        }
+        do {
+            _ = try JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed)
+        } catch {
+            let reason = (error as NSError).userInfo[NSDebugDescriptionErrorKey] as? String ?? "\(error)"
+            throw CommandError(.usage, "\(place) is not valid JSON: \(reason)")
+        }
+        return data
+    }
+
+    /// The command as it was typed, with more words.
+    private static func repeated(adding words: [String]) -> String {
+        let safe = CharacterSet(
+            charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:@=,+")
+        return (CommandLine.arguments + words).map { word in
+            !word.isEmpty && word.unicodeScalars.allSatisfy(safe.contains)
+                ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
+        }.joined(separator: " ")
+    }
+
+    // MARK: Many
+
+    /// Batches of at most so many lines and bytes.
+    private static let batchLines = 1_000
+    private static let batchBytes = 1_048_576
+
+    private func enqueueLines(_ client: StintClient) async throws {
+        let options = try options()
+        var batch: [NewJob] = []
+        var bytes = 0
+        var number = 0
+        var stored = (new: 0, duplicates: 0)
+        while let text = readLine() {
+            number += 1
+            guard !text.allSatisfy(\.isWhitespace) else { continue }
+            let data = try Self.checked(Data(text.utf8), where: "line \(number)")
+            let id = run.map { JobID.derived(from: "\(type)\u{0}\($0)", number) }
+            batch.append(NewJob(type: type, json: data, id: id, options: options))
+            bytes += data.count
+            if batch.count == Self.batchLines || bytes >= Self.batchBytes {
+                try await send(&batch, upTo: number, client, &stored)
+                bytes = 0
+            }
+        }
+        try await send(&batch, upTo: number, client, &stored)
+        StandardError.write(
+            "stint: \(stored.new) jobs enqueued" + (stored.duplicates > 0 ? ", \(stored.duplicates) existed already" : ""))
+    }
+
+    private func send(
+        _ batch: inout [NewJob], upTo line: Int, _ client: StintClient, _ stored: inout (new: Int, duplicates: Int)
+    ) async throws {
+        guard !batch.isEmpty else { return }
+        do {
+            for enqueued in try await client.enqueueAll(batch) {
+                if enqueued.isDuplicate { stored.duplicates += 1 } else { stored.new += 1 }
+                print(json ? Self.line(enqueued).description : enqueued.id.description)
+            }
+        } catch let error as StintError where error.code == .outcomeUnknown || error.code == .closed {
+            let sentence = "no answer came for the lines up to \(line); the lines before them are enqueued."
+            guard run != nil else {
+                throw CommandError(
+                    .timeout, "\(sentence) Those without an answer may be, too; use --run KEY to be able to repeat.")
+            }
+            throw CommandError(.timeout, "\(sentence) Repeat the same command: no job is made twice.")
+        }
+        batch.removeAll(keepingCapacity: true)
+    }
+}

@@ -1,0 +1,122 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Stint
+import StintCore
+
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows the cluster at a glance: counts, types, workers.",
+        discussion: "Exits 6 when no broker answers, so it serves as a health check.\n\nEXAMPLE  stint status --watch")
+
+    @OptionGroup var connection: ConnectionOptions
+    @Flag(help: "One JSON object (a line a second with --watch).") var json = false
+    @Flag(help: "Again every second, until interrupted.") var watch = false
+
+    func run() async throws {
+        try await connection.withClient { client in
+            repeat {
+                let status = try await client.status()
+                if json {
+                    print(status.jsonLine)
+                } else {
+                    if watch, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
+                    print(status.page)
+                }
+                fflush(nil)
+                if watch { try await Task.sleep(for: .seconds(1)) }
+            } while watch
+        }
+    }
+}
+
+extension ClusterStatus.Counts {
+    var jsonLine: JSONLine {
+        var line = JSONLine()
+        line.add("waiting", waiting)
+        line.add("scheduled", scheduled)
+        line.add("ready", ready)
+        line.add("leased", leased)
+        line.add("completed", completed)
+        line.add("dead", dead)
+        line.add("cancelled", cancelled)
+        return line
+    }
+}
+
+extension ClusterStatus {
+    var jsonLine: JSONLine {
+        var line = JSONLine()
+        line.add("counts", counts.jsonLine)
+        var byType = JSONLine()
+        for (name, type) in types.sorted(by: { $0.key < $1.key }) {
+            var entry = JSONLine()
+            entry.add("counts", type.counts.jsonLine)
+            entry.add("workers", type.workers)
+            entry.add("mean_seconds", type.mean.map { Double($0.inMicroseconds) / 1e6 } ?? .nan)
+            byType.add(name, entry)
+        }
+        line.add("types", byType)
+        line.add(
+            "workers",
+            workers.map { worker in
+                var entry = JSONLine()
+                entry.add("name", worker.name)
+                entry.add("pool", worker.pool)
+                entry.add("slots", worker.slots)
+                entry.add("busy", worker.busy)
+                entry.add("since", worker.since)
+                entry.add("draining", worker.isDraining)
+                entry.add("connected", worker.isConnected)
+                entry.add("types", strings: worker.types)
+                entry.add("withdrawn", strings: worker.withdrawn)
+                return entry
+            })
+        line.add(
+            "operations",
+            operations.map { operation in
+                var entry = JSONLine()
+                entry.add("number", operation.number)
+                entry.add("kind", operation.kind)
+                entry.add("type", operation.type)
+                entry.add("done", operation.done)
+                return entry
+            })
+        line.add("broker_since", since)
+        line.add("draining", isDraining)
+        line.add("store_bytes", storeBytes)
+        return line
+    }
+
+    var page: String {
+        var lines: [String] = []
+        var table = Table("TYPE", "WAITING", "SCHEDULED", "READY", "LEASED", "COMPLETED", "DEAD", "CANCELLED", "WORKERS")
+        for (name, type) in types.sorted(by: { $0.key < $1.key }) {
+            let counts = type.counts
+            let workers = type.workers == 0 && counts.unfinished > 0 ? "none" : "\(type.workers)"
+            table.add(
+                name, "\(counts.waiting)", "\(counts.scheduled)", "\(counts.ready)", "\(counts.leased)",
+                "\(counts.completed)", "\(counts.dead)", "\(counts.cancelled)", workers)
+        }
+        lines.append(table.isEmpty ? "no jobs yet" : table.printed())
+        for (name, type) in types.sorted(by: { $0.key < $1.key }) where type.workers == 0 && type.counts.unfinished > 0 {
+            let withdrawn = workers.filter { $0.withdrawn.contains(name) }.map(\.name)
+            lines.append(
+                "! \(type.counts.unfinished) jobs of type \(name) wait for a worker that takes them"
+                    + (withdrawn.isEmpty ? "" : "; its handler cannot run on \(withdrawn.joined(separator: ", "))"))
+        }
+        lines.append("")
+        var people = Table("WORKER", "POOL", "SLOTS", "BUSY", "SINCE", "STATE")
+        for worker in workers.sorted(by: { $0.name < $1.name }) {
+            let state = worker.isDraining ? "draining" : worker.isConnected ? "serving" : "unreachable"
+            people.add(
+                worker.name, worker.pool, "\(worker.slots)", "\(worker.busy)", worker.since.relative, state)
+        }
+        lines.append(people.isEmpty ? "no workers" : people.printed())
+        for operation in operations where operation.number > 0 {
+            lines.append("operation \(operation.number): \(operation.kind), \(operation.done) jobs done")
+        }
+        if isDraining { lines.append("the broker is shutting down") }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,123 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Stint
+import StintCore
+
+struct Up: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Runs the broker and every pool of cluster.json on this host.",
+        discussion: """
+            Prints one line that starts with "ready" once the cluster serves; everything its processes say goes to \
+            standard error, each line behind its process's name. What dies is started again. SIGTERM or Ctrl-C drains the \
+            pools first and the broker last; a second one ends everything at once.
+
+            EXAMPLES
+              stint up
+              stint up --pools tools            only this pool, against the broker of the file
+            """)
+
+    @Option(help: ArgumentHelp("The cluster's file (default: ./cluster.json).", valueName: "file"))
+    var config: String?
+    @Option(help: ArgumentHelp("Only these pools and no broker, separated by commas.", valueName: "a,b"))
+    var pools: String?
+    @Option(help: ArgumentHelp("Keep the store in this folder, instead of the file's.", valueName: "folder"))
+    var data: String?
+
+    static func flags(data: String?) -> [ConfigFlag] {
+        guard let data else { return [] }
+        let folder = URL(fileURLWithPath: data).path
+        return [ConfigFlag(name: "--data", key: "store.url", value: "sqlite:\(folder)/stint.db")]
+    }
+
+    func run() async throws {
+        let path = config ?? ConnectionOptions.defaultFile
+        let cluster = try ClusterConfig.load(
+            path: path, environment: ProcessInfo.processInfo.environment, flags: Self.flags(data: data))
+        let plans = try plans(cluster, path: URL(fileURLWithPath: path).path)
+        let supervisor = Supervisor(plans: plans)
+        let client = try StintClient(connectingTo: cluster.broker.clients, connectPatience: .seconds(1))
+        defer { client.close() }
+        let signals = SignalWatch([SIGTERM, SIGINT]) { supervisor.interrupt() }
+        defer { signals.stop() }
+        Lifeline.watch { supervisor.drain() }
+        let ready = "ready clients \(cluster.broker.clients) workers \(cluster.broker.workers)"
+        await supervisor.run {
+            _ = try await client.status(timeout: .seconds(1))
+        } onReady: {
+            print(ready)
+            fflush(nil)
+        }
+    }
+
+    // MARK: Plans
+
+    private func plans(_ cluster: ClusterConfig, path: String) throws -> [ChildPlan] {
+        var plans: [ChildPlan] = []
+        if pools == nil {
+            var argv = [Executable.path, "broker", "--config", path]
+            if let data { argv += ["--data", data] }
+            plans.append(ChildPlan(name: "broker", argv: argv, order: 0))
+        }
+        for name in try chosenPools(cluster) {
+            guard let pool = cluster.pools[name] else { continue }
+            for number in 1...pool.processes {
+                plans.append(plan(pool, name: name, number: number, cluster: cluster, path: path))
+            }
+        }
+        return plans
+    }
+
+    private func chosenPools(_ cluster: ClusterConfig) throws -> [String] {
+        guard let pools else { return cluster.pools.keys.sorted() }
+        let names = pools.split(separator: ",").map { String($0).trimmingCharacters(in: .whitespaces) }
+        let known = cluster.pools.keys.sorted().joined(separator: ", ")
+        for name in names where cluster.pools[name] == nil {
+            throw CommandError(.usage, "--pools names \"\(name)\"; the file has: \(known.isEmpty ? "no pools" : known)")
+        }
+        guard !names.isEmpty else { throw CommandError(.usage, "--pools names no pool; the file has: \(known)") }
+        return names
+    }
+
+    private func plan(
+        _ pool: ClusterConfig.Pool, name: String, number: Int, cluster: ClusterConfig, path: String
+    ) -> ChildPlan {
+        var environment = pool.environment
+        environment["STINT_CLIENTS"] = cluster.broker.clients
+        environment["STINT_WORKERS"] = cluster.broker.workers
+        environment["STINT_POOL"] = name
+        environment["STINT_SLOTS"] = "\(pool.slots)"
+        environment["STINT_WORKER"] = "\(name).\(number)-\(Self.host)"
+        switch pool.work {
+        case .command(let argv):
+            return ChildPlan(
+                name: "\(name).\(number)", argv: argv, environment: environment, directory: pool.directory, order: 1)
+        case .handlers:
+            return ChildPlan(
+                name: "\(name).\(number)", argv: [Executable.path, "worker", "--config", path, "--pool", name],
+                environment: environment, order: 1)
+        }
+    }
+
+    private static var host: String {
+        let name = ProcessInfo.processInfo.hostName.map { TypeName.isValid(String($0)) ? $0 : "-" }
+        return String(String(name).prefix(60))
+    }
+}
+
+/// Calls a closure whenever one of these signals comes, instead of ending the process.
+final class SignalWatch {
+    private var sources: [any DispatchSourceSignal] = []
+
+    init(_ signals: [Int32], _ body: @escaping @Sendable () -> Void) {
+        for signal in signals {
+            Glibc.signal(signal, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: signal, queue: .global())
+            source.setEventHandler(handler: body)
+            source.resume()
+            sources.append(source)
+        }
+    }
+
+    func stop() { for source in sources { source.cancel() } }
+}

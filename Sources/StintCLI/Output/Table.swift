@@ -1,0 +1,42 @@
+/// Columns for people, as wide as their widest cell. What comes from outside is stripped of control characters, so that
+/// no job can write to the terminal.
+struct Table {
+    private let header: [String]
+    private var rows: [[String]] = []
+
+    init(_ header: String...) { self.header = header }
+
+    var isEmpty: Bool { rows.isEmpty }
+
+    mutating func add(_ cells: String...) {
+        precondition(cells.count == header.count)
+        rows.append(cells.map(\.printable))
+    }
+
+    func printed() -> String {
+        var widths = header.map(\.count)
+        for row in rows {
+            for (index, cell) in row.enumerated() { widths[index] = max(widths[index], cell.count) }
+        }
+        return ([header] + rows).map { row in
+            var line = ""
+            for (index, cell) in row.enumerated() {
+                line += cell
+                if index < row.count - 1 { line += String(repeating: " ", count: widths[index] - cell.count + 2) }
+            }
+            return line
+        }.joined(separator: "\n")
+    }
+}
+
+extension String {
+    /// Without control characters, on one line.
+    var printable: String {
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.map { scalar in
+                    scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
+                        ? " " : scalar
+                }))
+    }
+}
