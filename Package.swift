@@ -13,6 +13,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -33,6 +34,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
         // The house, in the order in which a job meets it: rules, bytes, sockets, disk, process, library, terminal.
@@ -60,7 +62,7 @@ let package = Package(
         .target(
             name: "Stint",
             dependencies: [
-                "StintCore", "StintWire", "StintTransport", lifecycle, logging, metrics, tracing, subprocess,
+                "StintCore", "StintWire", "StintTransport", lifecycle, logging, metrics, tracing, subprocess, system,
                 collections("DequeModule"),
             ],
             swiftSettings: strict),
@@ -77,5 +79,15 @@ let package = Package(
         .executableTarget(
             name: "StintDocuments", dependencies: ["Papers", "Stint", arguments], path: "Examples/StintDocuments",
             swiftSettings: strict),
+
+        // Tests mirror the sources.
+        .testTarget(name: "StintTransportTests", dependencies: ["StintTransport", "CZeroMQ"], swiftSettings: strict),
+        .testTarget(
+            name: "StintStoreTests", dependencies: ["StintStore", "StintCore", "StintTestKit"], swiftSettings: strict),
+        .testTarget(name: "StintTests", dependencies: ["Stint", "StintCore", logging], swiftSettings: strict),
+        .testTarget(
+            name: "StintCLITests", dependencies: ["StintCLI", "Stint", "StintCore", logging], swiftSettings: strict),
+        .testTarget(name: "PapersTests", dependencies: ["Papers", "Stint", logging], swiftSettings: strict),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

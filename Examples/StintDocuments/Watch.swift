@@ -51,9 +51,10 @@ struct Watch {
     }
 
     private mutating func show(isLast: Bool = false) {
-        var lines = ProgressLines(style: Terminal.style).lines(tracker.steps, seconds: seconds)
-        if lastMove.duration(to: .now) > .seconds(10), let job = tracker.anyOpen {
-            lines.append("nothing has ended for a while; ask what it waits for: stint why \(job.id)")
+        let style = Terminal.style
+        var lines = ProgressLines(style: style).lines(tracker.steps, seconds: seconds)
+        if lastMove.duration(to: .now) > .seconds(5), let hint = tracker.hint {
+            lines.append(String(hint.prefix(max(1, style.width - 1))))
         }
         Terminal.write(display.show(lines, elapsed: started.duration(to: .now), isLast: isLast))
     }
@@ -75,11 +76,13 @@ extension StintClient {
         let types = try await status().types
         return Dictionary(
             uniqueKeysWithValues: Run.Step.allCases.map { step in
-                let type = types[step.type]?.counts
-                let ended = (type?.completed ?? 0) + (type?.dead ?? 0) + (type?.cancelled ?? 0)
+                let type = types[step.type]
+                let ended = type.map { $0.counts.completed + $0.counts.dead + $0.counts.cancelled } ?? 0
                 return (
                     step,
-                    RunTracker.Counts(scheduled: type?.scheduled ?? 0, leased: type?.leased ?? 0, ended: ended)
+                    RunTracker.Counts(
+                        scheduled: type?.counts.scheduled ?? 0, leased: type?.counts.leased ?? 0, ended: ended,
+                        workers: type?.workers ?? 0)
                 )
             })
     }

@@ -9,6 +9,6 @@ struct WorkCommand: AsyncParsableCommand {
 
     func run() async throws {
         let worker = try Worker(handlers: PaperHandlers.registry)
-        try await worker.run()
+        try await worker.runUntilSignal()
     }
 }

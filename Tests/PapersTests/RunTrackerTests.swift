@@ -136,4 +136,20 @@ import Testing
         #expect(tracker.isDone)
         #expect(tracker.failures.first?.error == "it was cancelled")
     }
+
+    @Test("a type that nobody serves is named while its jobs wait")
+    func hint() {
+        var tracker = RunTracker(run: run, documents: 1, counts: [:])
+        _ = tracker.toAsk([.parse: .init(workers: 1)])
+        let job = RunTracker.Job(step: .parse, document: 1, id: run.jobID(.parse, document: 1))
+        tracker.note(job, state: .completed, attempts: 1)
+        for job in tracker.toAsk([.parse: .init(ended: 1), .claims: .init(workers: 2), .checksum: .init(workers: 0)]) {
+            tracker.note(job, state: .ready, attempts: 0)
+        }
+        #expect(tracker.hint?.contains("no worker serves \"checksum\"") == true)
+        for job in tracker.toAsk([.claims: .init(workers: 2), .checksum: .init(workers: 1)]) {
+            tracker.note(job, state: .ready, attempts: 0)
+        }
+        #expect(tracker.hint == nil)
+    }
 }

@@ -2,27 +2,24 @@ import StintStore
 import StintTestKit
 import Testing
 
-/// Every store, held to the one contract.
-@Suite("The store contract") struct StoreContractTests {
-    enum StoreKind: String, CaseIterable {
-        case memory, sqlite
+/// The stores there are.
+enum StoreKind: String, CaseIterable, Codable {
+    case memory, sqlite
 
-        func factory(in folder: TemporaryFolder) -> StoreFactory {
-            switch self {
-            case .memory:
-                let disk = MemoryDisk()
-                return StoreFactory { try MemoryStore(disk: disk) }
-            case .sqlite:
-                let path = folder.path("stint.db")
-                return StoreFactory { try SQLiteStore(path: path) }
-            }
+    func factory(in folder: TemporaryFolder) -> StoreFactory {
+        switch self {
+        case .memory:
+            let disk = MemoryDisk()
+            return StoreFactory { try MemoryStore(disk: disk) }
+        case .sqlite: return StoreFactory { try SQLiteStore(path: folder.path("stint.db")) }
         }
     }
+}
 
-    @Test("is kept", arguments: StoreContract.checks, StoreKind.allCases)
+// Goal: every store keeps every sentence of the contract. Method: each check of the conformance suite on each store.
+@Suite("Store contract") struct StoreContractTests {
+    @Test("every check, on every store", arguments: StoreContract.checks, StoreKind.allCases)
     func isKept(check: StoreContract.Check, kind: StoreKind) throws {
-        let folder = try TemporaryFolder()
-        defer { folder.remove() }
-        try check.run(kind.factory(in: folder))
+        try check.run(kind.factory(in: TemporaryFolder()))
     }
 }

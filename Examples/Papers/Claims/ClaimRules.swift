@@ -22,9 +22,9 @@ struct ClaimRule: Sendable {
         ClaimRule(
             "forbids", .prohibition, 4,
             """
-            must not, may not, shall not, cannot, can not, mustn't, is prohibited, are prohibited, not permitted,
-            not allowed, forbidden, without any warranty, without warranty, no warranty, no warranties, in no event,
-            under no circumstances, disclaims, disclaim, neither
+            must not, may not, shall not, cannot, can not, mustn't, is prohibited, are prohibited, not permitted, not
+            allowed, forbidden, without any warranty, without warranty, no warranty, no warranties, in no event, under
+            no circumstances, disclaims, disclaim, neither
             """),
         ClaimRule(
             "obliges", .obligation, 3,
@@ -44,10 +44,11 @@ struct ClaimRule: Sendable {
             "asserts", .finding, 3,
             """
             show that, shows that, showed that, shown that, demonstrate, demonstrates, demonstrated, prove, proves,
-            proved, proven, found that, find that, finds that, we find, we found, we show, suggest, suggests, suggested,
-            indicate, indicates, indicated, imply, implies, conclude, concludes, concluded, confirm, confirms,
-            confirmed, reveal, reveals, revealed, establish, establishes, argue, argues, claim that, claims that, observe that,
-            observed that, report that, reported that, evidence that, evidence for, evidence of, hypothesize
+            proved, proven, found that, find that, finds that, we find, we found, we show, suggest, suggests,
+            suggested, indicate, indicates, indicated, imply, implies, conclude, concludes, concluded, confirm,
+            confirms, confirmed, reveal, reveals, revealed, establish, establishes, argue, argues, claim that, claims
+            that, observe that, observed that, report that, reported that, evidence that, evidence for, evidence of,
+            hypothesize
             """),
         ClaimRule(
             "explains", .finding, 2,
@@ -59,16 +60,16 @@ struct ClaimRule: Sendable {
         ClaimRule(
             "compares", .comparison, 2,
             """
-            more than, less than, fewer than, greater than, higher than, lower than, larger than, smaller than,
-            better than, worse than, faster than, slower than, longer than, shorter than, rather than, compared with,
-            compared to, in contrast, as well as, at least, at most, twice, outperforms, exceeds, superior to, equal to,
-            the most, the least, the best, the same as, unlike
+            more than, less than, fewer than, greater than, higher than, lower than, larger than, smaller than, better
+            than, worse than, faster than, slower than, longer than, shorter than, rather than, compared with,
+            compared to, in contrast, as well as, at least, at most, twice, outperforms, exceeds, superior to, equal
+            to, the most, the least, the best, the same as, unlike
             """),
         ClaimRule(
             "defines", .definition, 2,
             """
-            means, refers to, is defined as, are defined as, is called, are called, consists of, consist of,
-            is known as, is a, is an, is the, are the, denotes, stands for, includes
+            means, refers to, is defined as, are defined as, is called, are called, consists of, consist of, is known
+            as, is a, is an, is the, are the, denotes, stands for, includes
             """),
 
         // Words that make a claim stronger or weaker without being one.

@@ -23,11 +23,14 @@ public struct RunTracker: Sendable {
         public var leased = 0
         /// Completed, dead or cancelled.
         public var ended = 0
+        /// Connected workers that serve the type.
+        public var workers = 0
 
-        public init(scheduled: Int = 0, leased: Int = 0, ended: Int = 0) {
+        public init(scheduled: Int = 0, leased: Int = 0, ended: Int = 0, workers: Int = 0) {
             self.scheduled = scheduled
             self.leased = leased
             self.ended = ended
+            self.workers = workers
         }
     }
 
@@ -99,8 +102,13 @@ public struct RunTracker: Sendable {
     public var ended: Int { progress.values.reduce(0) { $0 + $1.ended } }
     public var retries: Int { progress.values.reduce(0) { $0 + $1.retries } }
 
-    /// Any job that is still open; for a hint when nothing moves.
-    public var anyOpen: Job? { Run.Step.allCases.lazy.compactMap { lines[$0]?.open.first }.first }
+    /// What to say when nothing moves: the type that nobody serves, if that is why.
+    public var hint: String? {
+        for step in Run.Step.allCases where !(lines[step]?.open.isEmpty ?? true) && lastCounts[step]?.workers == 0 {
+            return "no worker serves \"\(step.type)\"; its jobs wait for one. Start the pool that does: stint up"
+        }
+        return nil
+    }
 
     /// Takes new counts and says which jobs to ask for. Each must be answered with ``note(_:state:attempts:error:)``.
     public mutating func toAsk(_ counts: [Run.Step: Counts]) -> [Job] {

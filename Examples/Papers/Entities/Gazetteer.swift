@@ -50,12 +50,12 @@ struct Gazetteer: Sendable {
         Philippines,Poland,Portugal,Romania,Russia,Saudi Arabia,Serbia,Singapore,Slovakia,Slovenia,South Africa
         South Korea,Korea,Spain,Sweden,Switzerland,Taiwan,Thailand,Turkey,Ukraine,United Kingdom,United States
         United States of America,USA,UK,Vietnam,England,Scotland,Wales,Europe,European Union,Asia,Africa,North America
-        South America,California,Massachusetts,New York,New Jersey,Texas,Washington,Oregon,Illinois
-        Pennsylvania,Virginia,Delaware,Colorado,Maryland,Ontario,Quebec,Bavaria,Amsterdam,Athens,Atlanta,Austin,Bangalore,Barcelona,Beijing
-        Berkeley,Berlin,Boston,Brussels,Budapest,Cambridge,Chicago,Copenhagen,Dublin,Edinburgh,Geneva,Grenoble,Hamburg
-        Helsinki,Hong Kong,Istanbul,Kyoto,Lausanne,Lisbon,London,Los Angeles,Madrid,Manchester,Melbourne,Milan,Montreal
-        Moscow,Mountain View,Mumbai,Munich,Oslo,Oxford,Palo Alto,Paris,Philadelphia,Pittsburgh,Prague,Princeton,Redmond
-        Rome,San Diego,San Francisco,San Jose,Santa Clara,Seattle,Seoul,Shanghai,Stanford,Stockholm,Sydney
-        Tel Aviv,Tokyo,Toronto,Vancouver,Vienna,Warsaw,Zurich,Cupertino,Redwood City,Sunnyvale
+        South America,California,Massachusetts,New York,New Jersey,Texas,Washington,Oregon,Illinois,Pennsylvania
+        Virginia,Delaware,Colorado,Maryland,Ontario,Quebec,Bavaria,Amsterdam,Athens,Atlanta,Austin,Bangalore,Barcelona
+        Beijing,Berkeley,Berlin,Boston,Brussels,Budapest,Cambridge,Chicago,Copenhagen,Dublin,Edinburgh,Geneva,Grenoble
+        Hamburg,Helsinki,Hong Kong,Istanbul,Kyoto,Lausanne,Lisbon,London,Los Angeles,Madrid,Manchester,Melbourne,Milan
+        Montreal,Moscow,Mountain View,Mumbai,Munich,Oslo,Oxford,Palo Alto,Paris,Philadelphia,Pittsburgh,Prague
+        Princeton,Redmond,Rome,San Diego,San Francisco,San Jose,Santa Clara,Seattle,Seoul,Shanghai,Stanford,Stockholm
+        Sydney,Tel Aviv,Tokyo,Toronto,Vancouver,Vienna,Warsaw,Zurich,Cupertino,Redwood City,Sunnyvale
         """)
 }

@@ -62,9 +62,10 @@ enum LicenceRules {
         GNU Affero General Public License,GNU Free Documentation License,General Public License
         Lesser General Public License,Library General Public License,Affero General Public License
         Free Documentation License,Apache License,Mozilla Public License,Artistic License,The Artistic License
-        MIT License,        MIT license,BSD License,BSD license,ISC License,ISC license,Eclipse Public License,Creative Commons Attribution
-        Boost Software License,Python Software Foundation License,SIL Open Font License,zlib License
-        Common Development and Distribution License,Common Public License,OpenSSL License,Perl Artistic License
-        Academic Free License,University of Illinois Open Source License,X11 License,Expat License,Expat license
+        MIT License,MIT license,BSD License,BSD license,ISC License,ISC license,Eclipse Public License
+        Creative Commons Attribution,Boost Software License,Python Software Foundation License,SIL Open Font License
+        zlib License,Common Development and Distribution License,Common Public License,OpenSSL License
+        Perl Artistic License,Academic Free License,University of Illinois Open Source License,X11 License
+        Expat License,Expat license
         """)
 }

@@ -14,7 +14,8 @@ struct Document {
     func read() async throws -> (DocumentKind, String) {
         guard let kind = DocumentKind(path: path) else {
             throw JobError.permanent(
-                "\"\(path)\" is of a kind this example cannot read. Give it a file that ends in \(DocumentKind.endings)."
+                "\"\(path)\" is of a kind this example cannot read. Give it a file that ends in "
+                    + "\(DocumentKind.endings)."
             )
         }
         let data = try contents()

@@ -16,12 +16,11 @@ public enum PDFText {
             // A cancelled task ends the program.
             let run = try await Subprocess.run(
                 .name(program), arguments: ["-q", "-enc", "UTF-8", file, "-"],
-                output: .string(limit: textBytesMax), error: .string(limit: 65_536))
+                output: .string(limit: textBytesMax))
             try Task.checkCancellation()
             guard run.terminationStatus.isSuccess else {
-                let reason = run.standardError.split(whereSeparator: \.isNewline).first.map { ": \($0)" } ?? ""
                 throw JobError.permanent(
-                    "\(program) could not read \"\(path)\" (\(run.terminationStatus))\(reason). "
+                    "\(program) could not read \"\(path)\" (\(ending(run.terminationStatus))). "
                         + "Give it a sound PDF file without a password.")
             }
             return PlainText.tidy(run.standardOutput)
@@ -33,6 +32,13 @@ public enum PDFText {
             throw JobError.permanent(
                 "the text of \"\(path)\" is longer than \(textBytesMax) bytes, which is the most this example takes. "
                     + "Split the document.")
+        }
+    }
+
+    private static func ending(_ status: TerminationStatus) -> String {
+        switch status {
+        case .exited(let code): "exit code \(code)"
+        case .signaled(let signal): "ended by signal \(signal)"
         }
     }
 }

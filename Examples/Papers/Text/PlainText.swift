@@ -7,7 +7,7 @@ public enum PlainText {
     public struct NotText: Error, Equatable, CustomStringConvertible {
         /// Where the first byte lies that no text contains.
         public let offset: Int
-        public var description: String { "it is not text: byte \(offset) is zero" }
+        public var description: String { "byte \(offset) is zero, which is in no text" }
     }
 
     /// - Parameter kind: Everything but `.pdf`, which ``PDFText`` reads.

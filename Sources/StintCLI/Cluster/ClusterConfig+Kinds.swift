@@ -10,18 +10,22 @@ extension ConfigValue where Value == String {
     /// refuses to bind one without keys.
     static func endpoint(_ use: EndpointUse) -> Self {
         let host = use == .bind ? "HOST or *" : "HOST"
+        let ports = ports(for: use)
         return .text(
             unit: "endpoint", range: "`tcp://HOST:PORT`, `ipc://PATH`" + (use == .bind ? ", `tcp://*:PORT`" : ""),
-            expected: "an endpoint, tcp://HOST:PORT or ipc://PATH (\(host) without spaces, PORT from 1 to 65535)",
+            expected: "an endpoint, tcp://HOST:PORT or ipc://PATH (\(host) without spaces, PORT from \(ports.lowerBound) to 65535)",
             pattern: use == .bind ? #"^(tcp://.+:[0-9]+|ipc://.+)$"# : #"^(tcp://[^*]+:[0-9]+|ipc://.+)$"#,
             isValid: { isEndpoint($0, for: use) })
     }
+
+    /// Port 0 can only be bound: it stands for any free one.
+    private static func ports(for use: EndpointUse) -> ClosedRange<Int> { (use == .bind ? 0 : 1)...65_535 }
 
     private static func isEndpoint(_ text: String, for use: EndpointUse) -> Bool {
         if text.hasPrefix("ipc://") { return text.dropFirst(6).contains { $0 != "/" && $0 != "@" } }
         guard text.hasPrefix("tcp://"), let colon = text.lastIndex(of: ":") else { return false }
         let digits = text[colon...].dropFirst()
-        guard digits.allSatisfy({ $0.isASCII && $0.isNumber }), let port = Int(digits), (1...65_535).contains(port)
+        guard digits.allSatisfy({ $0.isASCII && $0.isNumber }), let port = Int(digits), ports(for: use).contains(port)
         else { return false }
         let host = text[text.index(text.startIndex, offsetBy: 6)..<max(colon, text.index(text.startIndex, offsetBy: 6))]
         if host == "*" { return use == .bind }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import StintCore
 import Synchronization
 
 /// Writes whole lines to a descriptor, from any thread, and never waits long for its reader.
@@ -43,7 +44,7 @@ package final class LineOutput: Sendable {
 
     private func send(_ line: String, _ patience: Duration, _ state: inout State) -> Bool {
         var bytes = Array(((state.isInLine ? "\n" : "") + line + "\n").utf8)[...]
-        let milliseconds = Int32(clamping: patience / .milliseconds(1))
+        let milliseconds = Int32(clamping: patience.inMilliseconds)
         while !bytes.isEmpty {
             var watched = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             guard poll(&watched, 1, milliseconds) > 0 else { return false }

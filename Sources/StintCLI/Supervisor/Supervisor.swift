@@ -204,7 +204,9 @@ private struct Life {
     init(ending: ProcessEnding) {
         sentence = ending.description
         isClean = ending == .exited(code: 0)
-        if ending == .exited(code: 2) { hint = " (a mistake in its command line or configuration: see its lines above)" }
+        if ending == .exited(code: 2) {
+            hint = " (a mistake in its command line or configuration: see its lines above)"
+        }
     }
 
     init(problem: LaunchProblem) {

@@ -11,7 +11,8 @@ import StintCore
 /// Both tails are bounded, because every listing reads them: past the bound, the commit itself takes a step.
 final class ListingIndex {
     static let step = 4_096
-    static let tailMax = 200_000
+    /// What either tail may hold before the commits take the steps themselves.
+    var tailMax = 200_000
 
     /// What is not in the indexes yet, counted.
     private(set) var unindexed = 0
@@ -91,8 +92,8 @@ final class ListingIndex {
             log.removeAll()
         }
         // Twice what came in, so that the tail shrinks.
-        if unindexed > Self.tailMax { try indexFinished(atLeast: max(Self.step, 2 * added)) }
-        if unindexedByType > Self.tailMax { try indexByType(unindexedByType - Self.tailMax + Self.step) }
+        if unindexed > tailMax { try indexFinished(atLeast: max(Self.step, 2 * added)) }
+        if unindexedByType > tailMax { try indexByType(unindexedByType - tailMax + Self.step) }
     }
 
     // MARK: Behind

@@ -16,6 +16,8 @@ struct Prepared {
         raw = statement.sqliteStatement
     }
 
+    var sql: String { statement.sql }
+
     // MARK: Binding; parameters count from 1
 
     func bind(_ parameter: Int32, _ value: Int64) { sqlite3_bind_int64(raw, parameter, value) }

@@ -248,7 +248,8 @@ import Testing
             var ends: Set<String> = []
             for room in 0..<20 {
                 // The limit is one on numbers: as many as this are free below it.
-                let taken = Set(try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int($0) })
+                let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+                let taken = Set(open.compactMap { Int($0) })
                 let free = (0...).lazy.filter { !taken.contains($0) }.prefix(room + 1).reduce(0) { $1 }
                 var limit = rlimit(rlim_cur: rlim_t(free), rlim_max: kept.rlim_max)
                 try #require(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)

@@ -20,7 +20,8 @@ import Testing
     @Test(
         "places are filled, whole or inside an argument",
         arguments: [
-            ("plain", "{}", "plain"), ("", "{}", ""), ("{{payload}}", "7", "7"), ("{{ payload.a }}", #"{"a":"b"}"#, "b"),
+            ("plain", "{}", "plain"), ("", "{}", ""), ("{{payload}}", "7", "7"),
+            ("{{ payload.a }}", #"{"a":"b"}"#, "b"),
             ("{{payload.a.b}}", #"{"a":{"b":"x y"}}"#, "x y"), ("<{{payload.a.1}}>", #"{"a":[1,2.50]}"#, "<2.50>"),
             ("{{payload.a}}{{payload.b}}", #"{"a":true,"b":""}"#, "true"), ("{{payload.0}}", #"{"0":"key"}"#, "key"),
             ("{{job.id}}", "{}", "01980000-0000-7000-8000-000000000001"), ("{{job.attempt}}", "{}", "2"),
@@ -81,11 +82,15 @@ import Testing
         #expect(value.members.isEmpty && value.elements.isEmpty)
     }
 
-    @Test("what is no JSON is refused", arguments: [
-        "", " ", "{", "}", "[1,]", "[,1]", "{\"a\":1,}", "{\"a\"}", "{a:1}", "nul", "nulll", "'a'", "1 2", "{\"a\":1}}",
-        "\u{FEFF}1", "01", "1.", ".5", "+1", "-", "1e", "0x1", "NaN", "\"\t\"", #""\x""#, #""\u12g4""#, "\"a", "// x\n1",
-        String(repeating: "[", count: 514) + String(repeating: "]", count: 514),
-    ])
+    @Test(
+        "what is no JSON is refused",
+        arguments: [
+            "", " ", "{", "}", "[1,]", "[,1]", "{\"a\":1,}", "{\"a\"}", "{a:1}", "nul", "nulll", "'a'", "1 2",
+            "{\"a\":1}}",
+            "\u{FEFF}1", "01", "1.", ".5", "+1", "-", "1e", "0x1", "NaN", "\"\t\"", #""\x""#, #""\u12g4""#, "\"a",
+            "// x\n1",
+            String(repeating: "[", count: 514) + String(repeating: "]", count: 514),
+        ])
     func refused(text: String) {
         #expect(JSONText(validating: Array(text.utf8)) == nil)
     }
@@ -177,8 +182,10 @@ import Testing
             (#"{"stint":"progress","fraction":-1,"message":null}"#, #"{"fraction":0.0}"#),
             (#"{"stint":"progress","done":3,"total":0}"#, #"{"step":3,"steps":0}"#),
             (#"{"stint":"progress","done":0.5,"total":2}"#, #"{"fraction":0.25,"steps":2}"#),
-            (#"{"stint":"progress","step":1.0,"steps":2,"fields":{"a":1.10},"b":[]}"#,
-                #"{"step":1,"steps":2,"fields":{"a":1.10,"b":[]}}"#),
+            (
+                #"{"stint":"progress","step":1.0,"steps":2,"fields":{"a":1.10},"b":[]}"#,
+                #"{"step":1,"steps":2,"fields":{"a":1.10,"b":[]}}"#
+            ),
         ])
     func progressForms(line: String, expected: String) throws {
         #expect(try progress(line) == expected)
@@ -186,8 +193,9 @@ import Testing
 
     @Test("a child may start later; its fields have the ranges of any job")
     func children() throws {
-        let line = #"{"stint":"enqueue","jobs":[{"type":"a","payload":null,"delay_ms":500,"# +
-            #""id":"01980000-0000-7000-8000-000000000001"}]}"#
+        let line =
+            #"{"stint":"enqueue","jobs":[{"type":"a","payload":null,"delay_ms":500,"#
+            + #""id":"01980000-0000-7000-8000-000000000001"}]}"#
         guard case .enqueue(let jobs) = try HandlerMessage(Array(line.utf8)) else {
             Issue.record("not taken for a message \"enqueue\"")
             return

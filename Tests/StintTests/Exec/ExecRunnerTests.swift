@@ -43,9 +43,10 @@ import Testing
         }
         let lines = try JSONDecoder().decode(String.self, from: result).split(separator: "\n").map(String.init)
         let names = Set(lines.compactMap { $0.split(separator: "=").first.map(String.init) })
-        let allowed = Set(ExecEnvironment.inherited + [
-            "EXTRA", "STINT_JOB", "STINT_TYPE", "STINT_ATTEMPT", "STINT_FENCE", "STINT_TIMEOUT_MS",
-        ])
+        let allowed = Set(
+            ExecEnvironment.inherited + [
+                "EXTRA", "STINT_JOB", "STINT_TYPE", "STINT_ATTEMPT", "STINT_FENCE", "STINT_TIMEOUT_MS",
+            ])
         #expect(names.isSubset(of: allowed))
         for line in [
             "EXTRA=a=b", "TZ=UTC", "STINT_JOB=01980000-0000-7000-8000-000000000001", "STINT_TYPE=test.exec",
@@ -65,9 +66,11 @@ import Testing
 
     @Test("a field that is missing fails the job for good and is named")
     func missingField() async throws {
-        let end = try await runAttempt(ExecSpec(argv: ["echo", "{{payload.path.to}}"]), .sample(payload: #"{"path":{}}"#))
+        let end = try await runAttempt(
+            ExecSpec(argv: ["echo", "{{payload.path.to}}"]), .sample(payload: #"{"path":{}}"#))
         #expect(
-            spelled(end) == "failed for good: the payload lacks the field \"payload.path.to\", which an argument needs.")
+            spelled(end) == "failed for good: the payload lacks the field \"payload.path.to\", which an argument needs."
+        )
     }
 
     @Test("it runs in the working directory, and a relative program is found there")
@@ -175,7 +178,8 @@ import Testing
 
     @Test("a child or a checkpoint that is refused makes the attempt errored")
     func refusals() async throws {
-        let child = try await folder.script(#"echo '{"stint":"enqueue","jobs":[{"type":"a","payload":1}]}'"#, name: "child")
+        let child = try await folder.script(
+            #"echo '{"stint":"enqueue","jobs":[{"type":"a","payload":1}]}'"#, name: "child")
         let refusing = RecordingChannel(refusesCheckpoints: true, refusesChildren: true)
         #expect(
             spelled(try await runAttempt(ExecSpec(argv: [child]), channel: refusing))

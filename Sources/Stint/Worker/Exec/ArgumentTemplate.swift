@@ -70,7 +70,8 @@ struct ArgumentTemplate {
                 let name = (["payload"] + path).joined(separator: ".")
                 let value = try Self.value(at: path, in: payload, named: name)
                 guard !value.utf8.contains(0) else {
-                    throw Problem(sentence: "the field \"\(name)\" contains a NUL character, which no argument can hold.")
+                    throw Problem(
+                        sentence: "the field \"\(name)\" contains a NUL character, which no argument can hold.")
                 }
                 guard !argument.isEmpty || !value.hasPrefix("-") || allowDashValues else {
                     throw Problem(
@@ -117,7 +118,8 @@ struct ArgumentTemplate {
         case .null, .object, .array:
             throw Problem(
                 sentence: """
-                    the field "\(name)" is \(place.kind.name); only strings, numbers and booleans can stand in an argument.
+                    the field "\(name)" is \(place.kind.name); only strings, numbers and booleans can stand in an \
+                    argument.
                     """)
         }
     }

@@ -75,13 +75,13 @@ struct ExecRunner: Sendable {
         let conversation = HandlerConversation(
             spec: spec, channel: channel, control: control, checkpoints: checkpoints)
         let saving = Task { await checkpoints.run(channel) }
+        let input: ChildInput = spec.input == .job ? .bytes(ExecInput.line(for: attempt, payload: payload)) : .none
         let outcome: Result<(HandlerConversation, ProcessEnding), LaunchProblem> =
             await withTaskCancellationHandler {
                 do throws(LaunchProblem) {
                     return .success(
                         try await launch.run(
-                            feeding: spec.input == .job ? .bytes(ExecInput.line(for: attempt, payload: payload)) : .none,
-                            into: conversation, control: control,
+                            feeding: input, into: conversation, control: control,
                             // Before the first byte of input: a handler that waits for its job has not begun.
                             onStart: { guardian.add(group: $0) },
                             // Before it is reaped: from then on the number may be somebody else's.

@@ -50,7 +50,9 @@ enum HandlerMessage: Sendable {
         let fields = Fields(object: object, name: kind)
         switch kind {
         case "progress": self = .progress(try Self.progress(fields))
-        case "log": self = .log(try fields.level("level") ?? .info, try fields.required(fields.string("message"), "message"))
+        case "log":
+            let text = try fields.required(fields.string("message"), "message")
+            self = .log(try fields.level("level") ?? .info, text)
         case "checkpoint": self = .checkpoint(try fields.required(fields.any("state"), "state").data)
         case "enqueue": self = .enqueue(try Self.children(fields))
         case "result": self = .result(try fields.required(fields.any("value"), "value").data)
@@ -187,7 +189,8 @@ private struct Fields {
 
     func integer(_ field: String, in allowed: ClosedRange<Int>) throws(Malformed) -> Int? {
         guard let value = present(field) else { return nil }
-        let expected = allowed.upperBound == .max
+        let expected =
+            allowed.upperBound == .max
             ? "a whole number from \(allowed.lowerBound)"
             : "a whole number from \(allowed.lowerBound) to \(allowed.upperBound)"
         guard let integer = value.integer, allowed.contains(integer) else { throw misfit(field, value, expected) }

@@ -17,6 +17,8 @@ package final class ProcessGuard: Sendable {
     /// A guard that dies sooner than this after its start is not started again before this long.
     static let restartWait: Duration = .seconds(1)
 
+    private typealias Started = CheckedContinuation<Result<Void, LaunchProblem>, Never>
+
     private struct State {
         /// Our end of the guard's socket, −1 while there is none.
         var socket: Int32 = -1
@@ -106,7 +108,7 @@ package final class ProcessGuard: Sendable {
     }
 
     private func start() async -> Result<Void, LaunchProblem> {
-        let launched = await withCheckedContinuation { (started: CheckedContinuation<Result<Void, LaunchProblem>, Never>) in
+        let launched = await withCheckedContinuation { (started: Started) in
             Task { await host(started) }
         }
         state.withLock { $0.starting = nil }
@@ -114,7 +116,7 @@ package final class ProcessGuard: Sendable {
     }
 
     /// The life of one guard, from its start to its reaping.
-    private func host(_ started: CheckedContinuation<Result<Void, LaunchProblem>, Never>) async {
+    private func host(_ started: Started) async {
         let life = ContinuousClock.now
         var ours: Int32 = -1
         var ending = "was lost"
@@ -130,7 +132,8 @@ package final class ProcessGuard: Sendable {
                 close(pair.theirs)
                 throw error
             }
-            let (_, end) = try await launch.run(streams: .init(input: pair.theirs, output: silence, error: silence)) { process in
+            let streams = Launch.Streams(input: pair.theirs, output: silence, error: silence)
+            let (_, end) = try await launch.run(streams: streams) { process in
                 self.adopt(process.id, socket: pair.ours)
                 started.resume(returning: .success(()))
             }

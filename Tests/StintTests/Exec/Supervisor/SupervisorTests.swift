@@ -31,7 +31,8 @@ import Testing
 
     @Test("children's lines carry their names, standard output and standard error alike")
     func names() async throws {
-        let supervisor = supervisor([try await plan("pool.1", "echo out; echo err >&2; printf unfinished; exec sleep 1000")])
+        let body = "echo out; echo err >&2; printf unfinished; exec sleep 1000"
+        let supervisor = supervisor([try await plan("pool.1", body)])
         let running = Task { await supervisor.run() }
         await said.wait("pool.1 | out")
         await said.wait("pool.1 | err")
@@ -43,7 +44,8 @@ import Testing
     @Test("pools drain before the broker does")
     func drainOrder() async throws {
         let supervisor = supervisor([
-            try await plan("broker", polite, order: 0), try await plan("pool.1", polite), try await plan("pool.2", polite),
+            try await plan("broker", polite, order: 0), try await plan("pool.1", polite),
+            try await plan("pool.2", polite),
         ])
         let running = Task { await supervisor.run() }
         for name in ["broker", "pool.1", "pool.2"] { await said.wait("\(name) | up") }
@@ -91,7 +93,8 @@ import Testing
     func missingProgram() async throws {
         let supervisor = supervisor([ChildPlan(name: "pool.1", argv: ["no-such-program-anywhere"], order: 1)])
         let running = Task { await supervisor.run() }
-        await said.wait(count: 2, of: "pool.1 did not start, because \"no-such-program-anywhere\" is in no folder of PATH")
+        await said.wait(
+            count: 2, of: "pool.1 did not start, because \"no-such-program-anywhere\" is in no folder of PATH")
         supervisor.drain()
         await running.value
     }
@@ -100,7 +103,10 @@ import Testing
     func drainLimit() async throws {
         let watch = try folder.deathWatch()
         let supervisor = supervisor(
-            [try await plan("pool.1", "trap '' TERM; exec 9>'\(watch.path)'; sleep 1000 & echo up; while :; do wait; done")],
+            [
+                try await plan(
+                    "pool.1", "trap '' TERM; exec 9>'\(watch.path)'; sleep 1000 & echo up; while :; do wait; done")
+            ],
             drainLimit: .milliseconds(50))
         async let gone = watch.wait()
         let running = Task { await supervisor.run() }
@@ -126,7 +132,8 @@ import Testing
     @Test("a drain ends the wait for the next start")
     func drainWhileWaiting() async throws {
         let supervisor = supervisor(
-            [try await plan("pool.1", "exit 1")], backoff: RestartBackoff(first: .seconds(3_600), most: .seconds(3_600)))
+            [try await plan("pool.1", "exit 1")], backoff: RestartBackoff(first: .seconds(3_600), most: .seconds(3_600))
+        )
         let running = Task { await supervisor.run() }
         await said.wait("pool.1 exited with code 1; it is started again in 3600 s.")
         supervisor.drain()
@@ -150,7 +157,11 @@ import Testing
         struct NotYet: Error {}
         await supervisor.run(
             readiness: {
-                if asked.withLock({ $0 += 1; return $0 }) < 3 { throw NotYet() }
+                let count = asked.withLock { asked in
+                    asked += 1
+                    return asked
+                }
+                if count < 3 { throw NotYet() }
             },
             onReady: { [said] in
                 said.add("ready")
@@ -164,7 +175,8 @@ import Testing
     func supervisorIsKilled() async throws {
         let watch = try folder.deathWatch()
         // `cat` ends at the end of standard input, as a child that watches its lifeline does; then it drains.
-        let script = try await folder.script("exec 9>'\(watch.path)'; echo \"up $STINT_LIFELINE\"; cat; echo drained >&9")
+        let script = try await folder.script(
+            "exec 9>'\(watch.path)'; echo \"up $STINT_LIFELINE\"; cat; echo drained >&9")
         async let written = watch.wait()
         await #expect(processExitsWith: .signal(SIGKILL)) { [script = script as String] in
             let said = Lines()

@@ -1,0 +1,175 @@
+import Foundation
+import GRDB
+import StintCore
+import StintTestKit
+import Testing
+
+@testable import StintStore
+
+// Goal: acknowledged means on disk, all of a batch or nothing. Method: the files are copied as a crash would leave them,
+// cut and damaged, and opened again; the calls to the kernel are counted.
+@Suite("Durability of SQLite") struct SQLiteDurabilityTests {
+    private let folder: TemporaryFolder
+    private let path: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        path = folder.path("stint.db")
+    }
+
+    private func scenario() throws -> StoreScenario {
+        let path = path
+        return try StoreScenario(StoreFactory { try SQLiteStore(path: path) })
+    }
+
+    /// Each batch writes to every kind of table: its number says how much of each there must be.
+    private func commitBatches(_ count: Int, _ scenario: StoreScenario) throws {
+        for _ in 0..<count {
+            let number = scenario.open.number
+            scenario.add(.type(TypeIndex(Int(number) - 1), name: "type\(number)"))
+            scenario.add(.answer(RequestID(high: 1, low: number), scenario.blob("yes"), at: scenario.now))
+            scenario.insert(payload: [UInt8](repeating: 1, count: 3_000))
+            scenario.finish(scenario.insert())
+            try scenario.commit()
+        }
+    }
+
+    /// Opens a copy of the database and checks that it is the state after one whole batch.
+    private func wholeBatch(at path: String) throws -> UInt64 {
+        let store = try SQLiteStore(path: path)
+        defer { store.close() }
+        let state = try store.recover(at: .none)
+        let reader = try store.makeReader()
+        let batch = state.batch
+        #expect(state.types.count == Int(batch))
+        #expect(state.numbers.nextSerial == Int64(batch) * 2 + 1)
+        #expect(try reader.readyPage(type: TypeIndex(0), from: .first, limit: 1_000).rows.count == Int(batch))
+        #expect(try reader.list(JobQuery(state: .completed, limit: 1_000)).count == Int(batch))
+        #expect(try reader.answer(RequestID(high: 1, low: batch)) != nil || batch == 0)
+        #expect(try reader.answer(RequestID(high: 1, low: batch + 1)) == nil)
+        let integrity = try store.withWriter { writer, _ in
+            try String.fetchOne(writer.db, sql: "PRAGMA integrity_check")
+        }
+        #expect(integrity == "ok")
+        return batch
+    }
+
+    @Test("what was committed is found in a copy of the files that was taken at once")
+    func copyAfterCommit() throws {
+        let scenario = try scenario()
+        defer { scenario.close() }
+        for batch in 1...5 {
+            try commitBatches(1, scenario)
+            let copy = folder.path("copy\(batch).db")
+            try folder.copyDatabase(from: path, to: copy)
+            #expect(try wholeBatch(at: copy) == UInt64(batch))
+        }
+    }
+
+    @Test("a log cut anywhere gives whole batches, and never fewer for a longer log")
+    func cutLog() throws {
+        let scenario = try scenario()
+        defer { scenario.close() }
+        try commitBatches(2, scenario)
+        while try scenario.store.maintain(isIdle: true) {}
+        try commitBatches(4, scenario)
+        let log = try Data(contentsOf: URL(fileURLWithPath: path + "-wal"))
+        var last: UInt64 = 0
+        // A frame is 24 bytes and a page; the cuts fall before, on and after its edges, and inside it.
+        let frame = 4_096 + 24
+        for end in stride(from: 32, through: log.count, by: frame) {
+            for cut in [end - 1, end, end + 25, end + 2_000] where cut <= log.count {
+                let copy = folder.path("cut.db")
+                try folder.copyDatabase(from: path, to: copy)
+                try log.prefix(cut).write(to: URL(fileURLWithPath: copy + "-wal"))
+                // Whatever was lost with the tables themselves is an empty database.
+                let batch = try wholeBatch(at: copy)
+                #expect(batch >= last)
+                last = batch
+                try FileManager.default.removeItem(atPath: copy)
+            }
+        }
+        #expect(last == 6)
+    }
+
+    @Test("a bit that turned in the log costs the batches from there on, and no half of one")
+    func damagedLog() throws {
+        let scenario = try scenario()
+        defer { scenario.close() }
+        try commitBatches(5, scenario)
+        let log = try Data(contentsOf: URL(fileURLWithPath: path + "-wal"))
+        var random = SeededRandom(seed: 3)
+        var found: Set<UInt64> = []
+        for _ in 0..<40 {
+            let copy = folder.path("damaged.db")
+            try folder.copyDatabase(from: path, to: copy)
+            var damaged = log
+            damaged[32 + Int(random.next(upTo: UInt64(log.count - 33)))] ^= 1 << UInt8(random.next(upTo: 7))
+            try damaged.write(to: URL(fileURLWithPath: copy + "-wal"))
+            found.insert(try wholeBatch(at: copy))
+            try FileManager.default.removeItem(atPath: copy)
+        }
+        #expect(found.count > 1)
+    }
+
+    @Test("a full disk fails the commit, and every later one, and the next start has the batch before")
+    func fullDisk() throws {
+        let store = try SQLiteStore(path: path)
+        var numbers = try store.recover(at: .none).numbers
+        // SQLite reports this bound exactly as it reports a full disk.
+        try store.withWriter { writer, _ in
+            let pages = try #require(try Int.fetchOne(writer.db, sql: "PRAGMA page_count"))
+            try writer.db.execute(sql: "PRAGMA max_page_count = \(pages + 20)")
+        }
+        var number: UInt64 = 0
+        var failure: StoreError?
+        while failure == nil, number < 100 {
+            number += 1
+            var batch = Batch(number: number, numbers: numbers)
+            let row = JobRow(
+                id: JobID(high: number, low: 1), serial: Int64(number), type: TypeIndex(0), state: .ready, priority: 0,
+                rank: Int64(number), runAt: .none, createdAt: .none, attemptsMax: 1, payloadBytes: 9_000, digest: 0)
+            var write = JobWrite(.insert, row)
+            write.payload = batch.add(Bytes([UInt8](repeating: 7, count: 9_000)))
+            batch.jobs = [write]
+            numbers.nextSerial += 1
+            batch.numbers = numbers
+            do { try store.commit(batch) } catch { failure = error as? StoreError }
+        }
+        #expect(failure?.code == .full)
+        #expect(failure?.description.contains("Free space") == true)
+        let later = #expect(throws: StoreError.self) { try store.commit(Batch(number: number, numbers: numbers)) }
+        #expect(later?.code == .failed)
+        store.close()
+
+        let next = try SQLiteStore(path: path)
+        defer { next.close() }
+        #expect(try next.recover(at: .none).batch == number - 1)
+        #expect(try next.makeReader().readyPage(type: TypeIndex(0), from: .first, limit: 99).rows.count == Int(number) - 1)
+    }
+
+    @Test("one commit is one sync of the log", .enabled(if: Strace.isUsable, "strace is missing or may not trace"))
+    func oneSync() throws {
+        let scenario = try scenario()
+        defer { scenario.close() }
+        // The first commits also sync the header of the log.
+        try commitBatches(2, scenario)
+        let trace = try Strace.trace("fsync,fdatasync", output: folder.path("trace")) {
+            try commitBatches(7, scenario)
+        }
+        let ours = trace.filter { $0.contains(path) }
+        #expect(ours.count == 7)
+        #expect(ours.allSatisfy { $0.contains("fdatasync(") && $0.contains("stint.db-wal") })
+    }
+
+    @Test("the epoch is on disk before recovery returns", .enabled(if: Strace.isUsable, "strace is missing or may not trace"))
+    func epochIsSynced() throws {
+        let store = try SQLiteStore(path: path)
+        defer { store.close() }
+        _ = try store.recover(at: .none)
+        let trace = try Strace.trace("fsync,fdatasync", output: folder.path("trace")) {
+            _ = try store.recover(at: .none)
+        }
+        #expect(trace.filter { $0.contains(path) }.count == 1)
+    }
+}

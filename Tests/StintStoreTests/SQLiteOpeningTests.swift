@@ -1,0 +1,175 @@
+import Foundation
+import GRDB
+import StintCore
+import StintTestKit
+import Testing
+
+@testable import StintStore
+
+// Goal: a database that cannot be served is refused in one sentence with the next step, and left as it is.
+@Suite("Opening a database") struct SQLiteOpeningTests {
+    private let folder: TemporaryFolder
+    private let path: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        path = folder.path("stint.db")
+    }
+
+    private func expectRefused(
+        _ path: String, _ code: StoreError.Code, mentioning words: String..., sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let error = #expect(throws: StoreError.self, sourceLocation: sourceLocation) { try SQLiteStore(path: path).close() }
+        #expect(error?.code == code, sourceLocation: sourceLocation)
+        for word in words { #expect(error?.description.contains(word) == true, sourceLocation: sourceLocation) }
+    }
+
+    @Test("the folder is made when the one above exists")
+    func makesFolder() throws {
+        try SQLiteStore(path: folder.path(".stint/stint.db")).close()
+        #expect(FileManager.default.fileExists(atPath: folder.path(".stint/stint.db")))
+    }
+
+    @Test("the folder is not made when the one above is missing")
+    func missingFolder() {
+        expectRefused(folder.path("a/b/stint.db"), .notWritable, mentioning: folder.path("a/b"), "does not exist")
+        #expect(!FileManager.default.fileExists(atPath: folder.path("a")))
+    }
+
+    @Test("a folder or a device in place of the file is refused")
+    func notAFile() throws {
+        expectRefused(folder.path, .notWritable, mentioning: "Name a file")
+        expectRefused("/dev/null", .notWritable, mentioning: "device")
+    }
+
+    @Test("a file in place of the folder is refused")
+    func fileInPlaceOfFolder() throws {
+        try Data("x".utf8).write(to: URL(fileURLWithPath: folder.path("file")))
+        expectRefused(folder.path("file/stint.db"), .notWritable)
+    }
+
+    @Test("what may not be written is refused", .enabled(if: geteuid() != 0, "the superuser may write anything"))
+    func notWritable() throws {
+        try SQLiteStore(path: path).close()
+        try FileManager.default.setAttributes([.posixPermissions: 0o444], ofItemAtPath: path)
+        expectRefused(path, .notWritable, mentioning: path, "permissions")
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+        try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: folder.path)
+        expectRefused(path, .notWritable, mentioning: "permissions")
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.path)
+    }
+
+    @Test("a file that is no database is refused and left alone", arguments: ["x", "this is a text of more than 16 bytes"])
+    func notADatabase(text: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        expectRefused(path, .corrupt, mentioning: "not a database", path)
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
+    }
+
+    @Test("an empty file becomes a database")
+    func emptyFile() throws {
+        try Data().write(to: URL(fileURLWithPath: path))
+        try SQLiteStore(path: path).close()
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)).count > 0)
+    }
+
+    @Test("a database of another program is refused and left alone")
+    func otherProgram() throws {
+        let queue = try DatabaseQueue(path: path)
+        try queue.write { try $0.execute(sql: "CREATE TABLE songs (name TEXT)") }
+        try queue.close()
+        expectRefused(path, .corrupt, mentioning: "another program")
+        let tables = try DatabaseQueue(path: path).read { try String.fetchAll($0, sql: "SELECT name FROM sqlite_master") }
+        #expect(tables == ["songs"])
+    }
+
+    @Test("a database of a newer version is refused")
+    func newerVersion() throws {
+        try SQLiteStore(path: path).close()
+        let queue = try DatabaseQueue(path: path)
+        try queue.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('v999')") }
+        try queue.close()
+        expectRefused(path, .tooNew, mentioning: "newer version")
+    }
+
+    @Test("a damaged database is refused, not wiped")
+    func damaged() throws {
+        try SQLiteStore(path: path).close()
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        for index in 100..<4_096 { bytes[index] = 0xA5 }
+        try bytes.write(to: URL(fileURLWithPath: path))
+        expectRefused(path, .corrupt, mentioning: "backup")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == bytes)
+    }
+
+    @Test("a second opening names the file and the process that has it")
+    func inUse() throws {
+        let store = try SQLiteStore(path: path)
+        expectRefused(path, .inUse, mentioning: path + ".lock", "process \(getpid())")
+        store.close()
+        try SQLiteStore(path: path).close()
+    }
+
+    @Test("a symbolic link leads to the same lock")
+    func symbolicLink() throws {
+        let store = try SQLiteStore(path: path)
+        defer { store.close() }
+        try FileManager.default.createSymbolicLink(atPath: folder.path("link"), withDestinationPath: path)
+        expectRefused(folder.path("link"), .inUse)
+        try FileManager.default.createSymbolicLink(atPath: folder.path("other"), withDestinationPath: folder.path)
+        expectRefused(folder.path("other/stint.db"), .inUse)
+    }
+
+    @Test("a store that is let go of without closing frees its lock")
+    func freesLock() throws {
+        _ = try SQLiteStore(path: path).recover(at: .none)
+        try SQLiteStore(path: path).close()
+    }
+
+    @Test("the writer reads back its settings")
+    func settings() throws {
+        let store = try SQLiteStore(path: path)
+        defer { store.close() }
+        let settings = try store.withWriter { writer, _ in
+            try ["journal_mode", "synchronous", "wal_autocheckpoint", "secure_delete"].map {
+                try String.fetchOne(writer.db, sql: "PRAGMA \($0)")
+            }
+        }
+        #expect(settings == ["wal", "2", "0", "0"])
+    }
+
+    @Test("a connection that would lose what it acknowledged is refused", arguments: [
+        "PRAGMA synchronous = NORMAL", "PRAGMA synchronous = OFF", "PRAGMA wal_autocheckpoint = 1000",
+    ])
+    func weakSettings(weakening: String) throws {
+        let queue = try SQLiteConnection.openWriter(path)
+        try queue.writeWithoutTransaction { db in
+            try SQLiteConnection.checkDurability(db, path: path)
+            try db.execute(sql: weakening)
+        }
+        #expect(throws: StoreError.self) {
+            try queue.writeWithoutTransaction { try SQLiteConnection.checkDurability($0, path: path) }
+        }
+    }
+
+    // The trap: GRDB sets NORMAL whenever it sets up WAL itself.
+    @Test("a queue that GRDB set up in WAL mode would be refused")
+    func trapOfGRDB() throws {
+        var configuration = Configuration()
+        configuration.journalMode = .wal
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        #expect(throws: StoreError.self) {
+            try queue.writeWithoutTransaction { try SQLiteConnection.checkDurability($0, path: path) }
+        }
+    }
+
+    @Test("a reader cannot write")
+    func readerIsReadOnly() throws {
+        let store = try SQLiteStore(path: path)
+        defer { store.close() }
+        let reader = try SQLiteConnection.openReader(store.path)
+        #expect(throws: DatabaseError.self) {
+            try reader.writeWithoutTransaction { try $0.execute(sql: "DELETE FROM jobs") }
+        }
+    }
+}
