@@ -3,7 +3,7 @@
 # checkout: make splits at spaces, and a path may hold one.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build release format lint bench proto clean
+.PHONY: help run up test build release format lint bench proto clean
 export DOCS
 
 help: ## Show this list
@@ -11,6 +11,9 @@ help: ## Show this list
 
 run: ## Build, start the cluster of cluster.json, run its main job: make run [DOCS=folder]
 	@scripts/run
+
+up: release ## Build, start the cluster of cluster.json and keep it up until Ctrl-C
+	@PATH="$$PWD/.build/release:$$PATH" .build/release/stint up
 
 test: ## Every check: build, form of the sources, all tests: make test [TESTS=name]
 	@scripts/test $(if $(TESTS),--filter "$(TESTS)")

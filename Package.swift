@@ -84,7 +84,8 @@ let package = Package(
         .testTarget(name: "StintTransportTests", dependencies: ["StintTransport", "CZeroMQ"], swiftSettings: strict),
         .testTarget(
             name: "StintStoreTests", dependencies: ["StintStore", "StintCore", "StintTestKit"], swiftSettings: strict),
-        .testTarget(name: "StintTests", dependencies: ["Stint", "StintCore", logging], swiftSettings: strict),
+        .testTarget(
+            name: "StintTests", dependencies: ["Stint", "StintCLI", "StintCore", logging], swiftSettings: strict),
         .testTarget(
             name: "StintCLITests", dependencies: ["StintCLI", "Stint", "StintCore", logging], swiftSettings: strict),
         .testTarget(name: "PapersTests", dependencies: ["Papers", "Stint", logging], swiftSettings: strict),

@@ -46,7 +46,9 @@ struct RunCommand: AsyncParsableCommand {
         try await watch.untilDone(client)
         let report = try await watch.report(client)
 
-        let summary = RunSummary(tracker: watch.tracker, seconds: watch.seconds, report: report, broken: broken)
+        let summary = RunSummary(
+            tracker: watch.tracker, seconds: watch.seconds, report: report, broken: broken,
+            stint: ProcessInfo.processInfo.environment["STINT_COMMAND"] ?? "stint")
         Terminal.print(summary.text)
         let code = summary.exitCode(keepGoing: keepGoing)
         if code != 0 { throw ExitCode(code) }

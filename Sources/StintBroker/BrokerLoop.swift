@@ -15,6 +15,9 @@ final class BrokerLoop {
     /// Frames that a socket would not take yet, by peer, in order.
     private var blocked: [PeerAddress: [OutgoingFrame]] = [:]
 
+    /// Frames that wait for one client. A worker's are bounded by its credit.
+    private static let blockedFramesMax = 4_096
+
     /// Messages read from one socket in one turn.
     private static let messagesPerTurn = 512
 
@@ -126,8 +129,12 @@ final class BrokerLoop {
     private func send() throws {
         if !blocked.isEmpty { retryBlocked() }
         while let frame = try turn.nextFrame() {
-            if blocked[frame.peer] != nil {
-                blocked[frame.peer]?.append(frame)
+            if let waiting = blocked[frame.peer]?.count {
+                if case .client = frame.destination, waiting >= Self.blockedFramesMax {
+                    turn.giveUp(frame)
+                } else {
+                    blocked[frame.peer]?.append(frame)
+                }
             } else if !offer(frame) {
                 blocked[frame.peer] = [frame]
             }

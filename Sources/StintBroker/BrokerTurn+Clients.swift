@@ -16,7 +16,7 @@ extension BrokerTurn {
             return
         }
         if case .clientHello(let hello) = message { return greet(hello, session, peer) }
-        guard clients.knows(session, at: peer) else { return sayHello(to: .client(session), peer) }
+        guard clients.hears(session, at: peer) else { return sayHello(to: .client(session), peer) }
         do {
             try take(message, from: session, now: now)
         } catch let error as WireError {
@@ -34,9 +34,8 @@ extension BrokerTurn {
                 """
             return refuse(Refusal(.invalid, sentence), to: .client(session), peer)
         }
-        guard !clients.isFull || clients.address(of: session) != nil else {
-            let sentence = "the broker has \(clients.most) clients and takes no more"
-            return refuse(Refusal(.exhausted, sentence), to: .client(session), peer)
+        if clients.isFull {
+            for silent in clients.forgetSilent() { watchers.forget(silent) }
         }
         clients.add(session, at: peer)
         var welcome = Stint_V1_ClientWelcome()

@@ -31,6 +31,14 @@ extension BrokerTurn {
         }
     }
 
+    /// A client does not take what it is sent and has too much waiting: its session ends. When it wakes up it says
+    /// HELLO again and asks again.
+    package mutating func giveUp(_ frame: OutgoingFrame) {
+        guard case .client(let session) = frame.destination else { return }
+        clients.remove(session)
+        watchers.forget(session)
+    }
+
     private mutating func release() throws {
         var enqueued: [SessionID: Stint_V1_Enqueued] = [:]
         var order: [SessionID] = []

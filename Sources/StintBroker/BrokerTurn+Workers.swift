@@ -16,7 +16,7 @@ extension BrokerTurn {
             return
         }
         if case .workerHello(let hello) = message { return greet(hello, session, peer, now) }
-        guard workers.knows(session, at: peer), let worker = state.workers.slot(of: session) else {
+        guard workers.hears(session, at: peer), let worker = state.workers.slot(of: session) else {
             return sayHello(to: .worker(session), peer)
         }
         do {
@@ -46,6 +46,7 @@ extension BrokerTurn {
             guard state.workers.slot(of: session) == nil else {
                 throw WireError.invalid(field: "envelope.session", "a HELLO begins a session that is not known yet")
             }
+            if workers.isFull { workers.keep { state.workers.slot(of: $0) != nil } }
             guard !workers.isFull else {
                 return refuse(
                     Refusal(.exhausted, "the broker has \(workers.most) workers and takes no more"),

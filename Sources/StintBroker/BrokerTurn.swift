@@ -143,6 +143,7 @@ package struct BrokerTurn {
             }
             openBytes += 100 + (write.result.isNone ? 0 : open[write.result].count)
         case .update, .replay, .delete:
+            if write.row.state.isFinal { progress[write.row.id] = nil }
             openBytes += 100
         }
         if !watchers.isEmpty {

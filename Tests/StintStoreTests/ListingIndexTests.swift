@@ -114,8 +114,8 @@ import Testing
             for case let (_, statement as Prepared) in Mirror(reflecting: statements).children {
                 let query = statement.sql
                 guard query.hasPrefix("SELECT") else { continue }
-                let plan = try Row.fetchAll(writer.db, sql: "EXPLAIN QUERY PLAN " + query)
-                    .map { $0["detail"] as String }.joined(separator: "\n")
+                let explanation = try Prepared(writer.db, "EXPLAIN QUERY PLAN " + query)
+                let plan = try explanation.all { explanation.text(3) }.joined(separator: "\n")
                 // `broker` has one row, `unindexed` is bounded.
                 let isBounded = query.contains("FROM broker") || query.contains("FROM unindexed")
                 #expect(isBounded || !plan.contains("SCAN"), "\(query)\n\(plan)")

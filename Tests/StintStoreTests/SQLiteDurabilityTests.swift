@@ -147,29 +147,4 @@ import Testing
         #expect(try next.recover(at: .none).batch == number - 1)
         #expect(try next.makeReader().readyPage(type: TypeIndex(0), from: .first, limit: 99).rows.count == Int(number) - 1)
     }
-
-    @Test("one commit is one sync of the log", .enabled(if: Strace.isUsable, "strace is missing or may not trace"))
-    func oneSync() throws {
-        let scenario = try scenario()
-        defer { scenario.close() }
-        // The first commits also sync the header of the log.
-        try commitBatches(2, scenario)
-        let trace = try Strace.trace("fsync,fdatasync", output: folder.path("trace")) {
-            try commitBatches(7, scenario)
-        }
-        let ours = trace.filter { $0.contains(path) }
-        #expect(ours.count == 7)
-        #expect(ours.allSatisfy { $0.contains("fdatasync(") && $0.contains("stint.db-wal") })
-    }
-
-    @Test("the epoch is on disk before recovery returns", .enabled(if: Strace.isUsable, "strace is missing or may not trace"))
-    func epochIsSynced() throws {
-        let store = try SQLiteStore(path: path)
-        defer { store.close() }
-        _ = try store.recover(at: .none)
-        let trace = try Strace.trace("fsync,fdatasync", output: folder.path("trace")) {
-            _ = try store.recover(at: .none)
-        }
-        #expect(trace.filter { $0.contains(path) }.count == 1)
-    }
 }

@@ -9,10 +9,14 @@ public struct RunSummary: Sendable {
     public var failures: [RunTracker.Failure]
     /// The document that was put there to fail: its number and where it would have to be.
     public var broken: (document: Int, path: String)?
+    /// How the reader's shell finds `stint`.
+    public var stint: String
 
     public init(
-        tracker: RunTracker, seconds: Double, report: String?, broken: (document: Int, path: String)?
+        tracker: RunTracker, seconds: Double, report: String?, broken: (document: Int, path: String)?,
+        stint: String = "stint"
     ) {
+        self.stint = stint
         documents = tracker.documents
         jobs = tracker.ended
         retries = tracker.retries
@@ -47,9 +51,9 @@ public struct RunSummary: Sendable {
                 lines += ["  \(failure.job.step.type) \(failure.job.id)", "    \(failure.error)"]
             }
             if unexpected.count > Self.failuresShown {
-                lines.append("  … and \(unexpected.count - Self.failuresShown) more: stint dead list")
+                lines.append("  … and \(unexpected.count - Self.failuresShown) more: \(stint) dead list")
             }
-            lines.append("  Try one again: stint dead replay \(unexpected[0].job.id)")
+            lines.append("  Try one again: \(stint) dead replay \(unexpected[0].job.id)")
         }
         if let broken, let failure = failures.first(where: { $0.job.document == broken.document }) {
             lines += [
@@ -57,9 +61,9 @@ public struct RunSummary: Sendable {
                 "One document was left out on purpose, to show what failure looks like: it was tried, tried again with",
                 "growing pauses, and put among the dead letters.",
                 "  \(failure.error)",
-                "  See it:       stint dead list",
+                "  See it:       \(stint) dead list",
                 "  Mend it:      cp /usr/share/common-licenses/BSD \(quoted(broken.path))",
-                "  Try it again: stint dead replay \(failure.job.id)",
+                "  Try it again: \(stint) dead replay \(failure.job.id)",
             ]
         }
         return lines.joined(separator: "\n") + "\n"

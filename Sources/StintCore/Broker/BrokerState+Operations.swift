@@ -52,6 +52,11 @@ extension BrokerState {
     private mutating func beginRetention(at now: Moment, into effects: inout Effects) {
         guard now.instant >= nextRetention else { return }
         nextRetention = now.instant + .seconds(60)
+        if now.instant >= nextForgetting {
+            nextForgetting = now.instant + .seconds(3600)
+            // As long as an id protects against a second enqueue.
+            effects.rows.append(.answersForgotten(before: now.wall + .milliseconds(-Retention.floor.inMilliseconds)))
+        }
         for state in [JobState.completed, .cancelled, .dead] {
             guard let rule = keep[state], !operations.all.contains(where: { $0.kind == .retention && $0.state == state })
             else { continue }

@@ -58,6 +58,8 @@ package struct BrokerState: Sendable {
     /// When silence is next judged.
     var nextJudgement: Instant
     var lastTurn: Moment
+    /// When old answers are next forgotten.
+    var nextForgetting: Instant
     /// When retention is next looked at.
     var nextRetention: Instant
 
@@ -77,6 +79,7 @@ package struct BrokerState: Sendable {
         nextJudgement = now.instant + settings.lease
         lastTurn = now
         nextRetention = now.instant
+        nextForgetting = now.instant + .seconds(3600)
         openBatch = recovered.batch + 1
         recover(recovered, at: now, into: &effects)
     }

@@ -61,7 +61,7 @@ enum SQLiteConnection {
 
     private static func migrate(_ queue: DatabaseQueue, path: String) throws {
         let migrator = SQLiteSchema.migrator
-        try queue.read { db in
+        try queue.writeWithoutTransaction { db in
             let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
             let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
             guard application == SQLiteSchema.applicationID || (application == 0 && tables == 0) else {
@@ -75,6 +75,8 @@ enum SQLiteConnection {
                     "the database \(path) was written by a newer version of Stint. Install that version, or restore a "
                         + "backup from before the upgrade.")
             }
+            // Before anything else, and by itself: a start that is cut short between two steps can be repeated.
+            if application == 0 { try db.execute(sql: "PRAGMA application_id = \(SQLiteSchema.applicationID)") }
         }
         try migrator.migrate(queue)
     }

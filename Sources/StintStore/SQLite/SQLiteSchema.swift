@@ -26,8 +26,6 @@ enum SQLiteSchema {
     }
 
     private static let version1 = """
-        PRAGMA application_id = \(applicationID);
-
         CREATE TABLE broker (
             one INTEGER PRIMARY KEY CHECK (one = 1),
             batch INTEGER NOT NULL,
