@@ -105,7 +105,8 @@ final class BrokerLoop {
     /// - Returns: Whether another turn is due at once.
     private func handOut(messages: Int) throws -> Bool {
         guard let batch = turn.takeBatch() else { return false }
-        guard messages <= 2, batch.jobs.count + batch.rows.count <= 16 else {
+        // With a full disk a commit may wait for space, and the loop must not wait with it.
+        guard messages <= 2, batch.jobs.count + batch.rows.count <= 16, !turn.storeIsFull else {
             committer.start(batch)
             return false
         }

@@ -22,6 +22,8 @@ final class Committer: Sendable {
     }
 
     private let store: any Store
+    private let room: RoomKeeper
+    private let metrics = BrokerMetrics()
     private let state = Mutex(State())
     private let wakeUp = DispatchSemaphore(value: 0)
     private let onResult: @Sendable () -> Void
@@ -29,8 +31,9 @@ final class Committer: Sendable {
     private let storeLock = Mutex(())
 
     /// - Parameter onResult: Called on the committing thread when ``takeResult()`` has something.
-    init(store: any Store, onResult: @escaping @Sendable () -> Void) {
+    init(store: any Store, room: RoomKeeper, onResult: @escaping @Sendable () -> Void) {
         self.store = store
+        self.room = room
         self.onResult = onResult
     }
 
@@ -88,7 +91,10 @@ final class Committer: Sendable {
     private func commit(_ batch: Batch) -> Result {
         storeLock.withLock { _ in
             do {
+                try room.make(for: batch)
+                let start = ContinuousClock.now
                 try store.commit(batch)
+                metrics.committed(batch, in: ContinuousClock.now - start)
                 return .committed(batch.number)
             } catch {
                 return .failed("\(error)")

@@ -46,6 +46,8 @@ final class RunningBroker: Sendable {
     private static func start(
         _ configuration: BrokerConfiguration, store: SQLiteStore, logger: Logger
     ) throws -> RunningBroker {
+        let room = RoomKeeper(store: store, logger: logger)
+        try room.prepare()
         let recovered = try store.recover(at: BrokerLoop.now().wall)
         logger.info(
             "store opened",
@@ -60,7 +62,7 @@ final class RunningBroker: Sendable {
                 seed: UInt64.random(in: .min ... .max)),
             reader: try store.makeReader(), at: BrokerLoop.now())
         let control = try BrokerControl()
-        let committer = Committer(store: store) { control.waker.wake() }
+        let committer = Committer(store: store, room: room) { control.waker.wake() }
         let pages = PageReader(store: store) { control.waker.wake() }
 
         let context = try ZMQContext.ofThisProcess()
@@ -73,7 +75,7 @@ final class RunningBroker: Sendable {
         let (end, report) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
         let loop = BrokerLoop(
             turn: turn, workers: workers, clients: clients, committer: committer, pages: pages, control: control)
-        let disk = DiskWatch(store: store, control: control)
+        let disk = DiskWatch(room: room, control: control)
         let watching = try SocketThread(name: "stint-disk") { disk.run() }
         let committing = try SocketThread(name: "stint-commit") { committer.run() }
         let paging = try SocketThread(name: "stint-pages") { pages.run() }

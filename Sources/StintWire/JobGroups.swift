@@ -39,6 +39,10 @@ extension IncomingGroup {
         attempts = UInt16(message.attempts)
         start = try Self.start(of: message, field: field)
         ids = try message.ids.ids(field: "\(field).ids")
+        // Or a million groups without a job would fit into one frame.
+        guard !ids.isEmpty else {
+            throw .outOfRange(field: "\(field).ids", value: 0, allowed: 1...Limits.enqueueJobsMax)
+        }
         guard ids.count == message.payloadBytes.count else { throw .unevenColumns(field) }
         payloads = try Self.split(message, field: field, payloadBytesMax: payloadBytesMax)
         extras = Bytes([])
@@ -55,14 +59,16 @@ extension IncomingGroup {
         let most = Limits.delayMax.inMilliseconds
         if message.delayMs > 0 {
             guard message.delayMs <= UInt64(most) else {
-                throw .invalid(field: "\(field).delay_ms", "a job can be delayed by ten years at most")
+                throw .outOfRange(
+                    field: "\(field).delay_ms", value: Int(clamping: message.delayMs), allowed: 0...Int(most))
             }
             return .after(.milliseconds(Int64(message.delayMs)))
         }
         guard message.runAtMs != 0 else { return .atOnce }
-        // Year 10 000; beyond it the arithmetic of times is not defined.
-        guard (0...253_402_300_800_000).contains(message.runAtMs) else {
-            throw .invalid(field: "\(field).run_at_ms", "not a time between 1970 and the year 10000")
+        // Up to the year 10 000; beyond it the arithmetic of times is not defined.
+        let times = 0...253_402_300_800_000
+        guard times.contains(Int(message.runAtMs)) else {
+            throw .outOfRange(field: "\(field).run_at_ms", value: Int(message.runAtMs), allowed: times)
         }
         return .at(WallTime(milliseconds: message.runAtMs))
     }

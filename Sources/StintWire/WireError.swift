@@ -6,7 +6,7 @@ package enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Not an envelope at all, or one without a message or session.
     case malformed(String)
     case outOfRange(field: String, value: Int, allowed: ClosedRange<Int>)
-    /// Columns that belong together have different lengths, or a length is not a multiple of its unit.
+    /// Columns that belong together have different lengths.
     case unevenColumns(String)
     case invalid(field: String, String)
 

@@ -34,7 +34,7 @@ extension WorkerHello {
             case .running: state = .running
             case .settled: state = .settled
             case .unknown, .UNRECOGNIZED:
-                throw .invalid(field: "worker_hello.held.state", "unknown")
+                throw .outOfRange(field: "worker_hello.held.state", value: group.state.rawValue, allowed: 1...3)
             }
             var leases: [LeaseReference] = []
             try LeaseGroups.decode(
@@ -147,12 +147,14 @@ extension IncomingSettlement {
         case .snoozed: (outcome, counts) = (.snoozed, false)
         case .released: (outcome, counts) = (.released, false)
         case .UNRECOGNIZED(let value):
-            throw .invalid(field: "settle.details.outcome", "\(value) is unknown")
+            throw .outOfRange(field: "settle.details.outcome", value: value, allowed: 0...7)
         }
         var ending = AttemptEnding(outcome, counts: counts, isPermanent: detail.permanent)
         if detail.hasRetryAfterMs {
-            guard detail.retryAfterMs <= UInt64(Limits.delayMax.inMilliseconds) else {
-                throw .invalid(field: "settle.details.retry_after_ms", "ten years at most")
+            let most = Int(Limits.delayMax.inMilliseconds)
+            guard detail.retryAfterMs <= UInt64(most) else {
+                throw .outOfRange(
+                    field: "settle.details.retry_after_ms", value: Int(clamping: detail.retryAfterMs), allowed: 0...most)
             }
             ending.retryAfter = .milliseconds(Int64(detail.retryAfterMs))
         }
@@ -163,6 +165,11 @@ extension IncomingSettlement {
         children = try [IncomingGroup](
             decoding: detail.children, field: "settle.details.children", jobsMax: Limits.childrenMax,
             payloadBytesMax: payloadBytesMax)
+        let bytes = detail.children.reduce(0) { $0 + $1.payloads.count }
+        guard bytes <= Limits.childrenBytesMax else {
+            throw .outOfRange(
+                field: "settle.details.children.payloads", value: bytes, allowed: 0...Limits.childrenBytesMax)
+        }
     }
 
     private static func bounded(_ bytes: [UInt8], _ most: Int, _ field: String) throws(WireError) -> Bytes? {

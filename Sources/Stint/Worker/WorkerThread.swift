@@ -27,6 +27,7 @@ final class WorkerThread {
     private let control: WorkerControl
     private let identity: Identity
     private let logger: Logger
+    private let metrics: WorkerMetrics
 
     private var session: WorkerSession
     private var actions: [WorkerSession.Action] = []
@@ -50,6 +51,7 @@ final class WorkerThread {
         self.control = control
         self.identity = identity
         self.logger = logger
+        metrics = WorkerMetrics(types: identity.types)
         session = WorkerSession(
             session: Self.freshSession(), lease: .seconds(15), heartbeat: .seconds(1), at: Self.now())
     }
@@ -239,6 +241,7 @@ final class WorkerThread {
         guard !finished.isEmpty else { return }
         var builder = SettleBuilder()
         for item in finished where session.holds(item.run.lease) {
+            metrics.ended(item)
             if case .released(let withdraws, let reason) = item.end, withdraws {
                 withdraw(item.run.attempt.type, reason)
             }

@@ -19,7 +19,7 @@ extension JobDetails {
         line.add("outcome", outcome)
         line.add("worker", worker)
         line.add("cancel_requested", cancelRequested)
-        line.add("created_at", created)
+        line.add("created", created)
         line.add("run_at", runAt)
         line.add("started", started)
         line.add("finished", finished)

@@ -183,7 +183,7 @@ extension BrokerState {
     /// How much more the worker takes now.
     ///
     /// Prefetch is time, not a number: beyond its slots a worker is given at most 10 ms of expected work per slot.
-    private func appetite(of worker: WorkerTable.Worker) -> WorkerTable.Appetite {
+    func appetite(of worker: WorkerTable.Worker) -> WorkerTable.Appetite {
         guard worker.session != nil, !worker.isDraining, !worker.isUnreachable, worker.pool >= 0 else { return .none }
         guard worker.leases < Limits.workerLeasesMax else { return .none }
         if worker.leases < worker.slots { return .slots }

@@ -23,8 +23,8 @@ final class RunningProcess: Sendable {
     init(_ program: String, _ arguments: [String], environment: [String: String], folder: String, input: Data? = nil)
         throws
     {
-        let (output, error) = (try Pipe2(), try Pipe2())
-        let source = try input.map { _ in try Pipe2() }
+        let (output, error) = (try Channel(), try Channel())
+        let source = try input.map { _ in try Channel() }
         id = try Self.spawn(
             [program] + arguments, environment: environment, folder: folder, input: source?.reading,
             output: output.writing, error: error.writing)
@@ -70,7 +70,7 @@ final class RunningProcess: Sendable {
     }
 
     private func line(
-        _ what: String, of stream: KeyPath<State, [String]> & Sendable, within limit: Duration,
+        _ what: String, of stream: any KeyPath<State, [String]> & Sendable, within limit: Duration,
         where isWanted: (String) -> Bool
     ) async throws -> String {
         try await state.first(what, within: limit) { state in
@@ -128,16 +128,13 @@ final class RunningProcess: Sendable {
     // MARK: Threads
 
     private static func feed(_ input: Data, to descriptor: Int32) {
-        // A reader that ended early is its own affair: no SIGPIPE on this thread.
-        var pipe = sigset_t()
-        sigemptyset(&pipe)
-        sigaddset(&pipe, SIGPIPE)
-        pthread_sigmask(SIG_BLOCK, &pipe, nil)
         input.withUnsafeBytes { bytes in
             var rest = bytes[...]
             while !rest.isEmpty {
-                let count = write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                guard count > 0 else { return }
+                // A reader that ended early is its own affair.
+                let count = send(
+                    descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+                guard count > 0 else { break }
                 rest = rest.dropFirst(count)
             }
         }
@@ -169,8 +166,6 @@ final class RunningProcess: Sendable {
         }
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, error, STDERR_FILENO)
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-        posix_spawn_file_actions_addchdir_np(&actions, folder)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -182,12 +177,14 @@ final class RunningProcess: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
 
-        var words = argv.map { strdup($0) } + [nil]
+        // The shell only changes the folder; then it is the program, under the same number.
+        let shell = ["/bin/sh", "-c", #"cd "$0" && exec "$@""#, folder]
+        var words = (shell + argv).map { strdup($0) } + [nil]
         var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in words + variables { free(pointer) } }
         var id: pid_t = 0
-        let code = posix_spawnp(&id, argv[0], &actions, &attributes, &words, &variables)
-        guard code == 0 else { throw Overdue(what: "start of \(argv[0])", limit: .zero, last: String(cString: strerror(code))) }
+        let code = posix_spawn(&id, shell[0], &actions, &attributes, &words, &variables)
+        guard code == 0 else { throw POSIXError(.init(rawValue: code) ?? .EIO) }
         return id
     }
 }
@@ -209,14 +206,16 @@ struct Output: Sendable {
     var json: JSON { get throws { try JSON(text) } }
 }
 
-/// Closed in every child from the first moment.
-struct Pipe2 {
+/// Two ends, in one direction. A socket rather than a pipe, because it can be made so that no child of another test
+/// inherits it, however close the two starts are.
+private struct Channel {
     let reading: Int32
     let writing: Int32
 
     init() throws {
         var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw POSIXError(.EMFILE) }
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EMFILE) }
         (reading, writing) = (ends[0], ends[1])
     }
 }

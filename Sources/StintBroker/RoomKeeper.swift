@@ -1,0 +1,68 @@
+import Dispatch
+import Logging
+import StintStore
+import Synchronization
+
+/// Sees to it that a batch never reaches SQLite without room for it: a commit that fails for want of space has an unknown
+/// outcome and ends the process.
+///
+///     plenty ──below 64 MiB──► new jobs are refused ──room for a batch is gone──► the reserve is released
+///                                                                     └──that is used up too──► commits wait for space
+///
+/// Settling goes on throughout: it needs little, it frees workers, and it is what the reserve is for.
+final class RoomKeeper: Sendable {
+    /// Below this, new jobs are refused.
+    static let watermarkBytes: Int64 = 64 * 1_048_576
+    /// Beyond what a batch itself takes: pages of indexes, the log's own frames.
+    static let marginBytes: Int64 = 4 * 1_048_576
+
+    private let store: SQLiteStore
+    private let logger: Logger
+    private let isEnding = Mutex(false)
+
+    init(store: SQLiteStore, logger: Logger) {
+        self.store = store
+        self.logger = logger
+    }
+
+    /// Before the first write of this life: a broker that ended for want of space must be able to start.
+    func prepare() throws {
+        if try store.freeBytes() < Self.marginBytes, store.hasReserve {
+            logger.warning("the disk is full; the reserve is released so that the broker can start")
+            try store.releaseReserve()
+        }
+    }
+
+    /// Returns when there is room for the batch.
+    func make(for batch: borrowing Batch) throws {
+        // A row costs its bytes in the log and later in the file; indexes and page headers double that.
+        let bytes = batch.blobs.reduce(Int64(0)) { $0 + Int64($1.count) } + Int64(batch.jobs.count + batch.rows.count) * 512
+        let needed = Self.marginBytes + bytes * 3
+        var saidSo = false
+        while try store.freeBytes() < needed {
+            if store.hasReserve {
+                logger.error("the disk is nearly full; settling goes on from the reserve. Free some space.")
+                try store.releaseReserve()
+                continue
+            }
+            if !saidSo {
+                saidSo = true
+                logger.critical(
+                    "the disk is full and the reserve is used up; everything waits until there is space again",
+                    metadata: ["path": "\(store.path)"])
+            }
+            guard !isEnding.withLock({ $0 }) else { throw StoreError(.full, "the disk is full") }
+            _ = DispatchSemaphore(value: 0).wait(timeout: .now() + .milliseconds(250))
+        }
+    }
+
+    /// Once a second: whether new jobs have to be refused. Fills the reserve again when there is plenty.
+    func judge() -> (isFull: Bool, bytes: Int64)? {
+        guard let free = try? store.freeBytes(), let statistics = try? store.statistics() else { return nil }
+        if !store.hasReserve, free > 2 * Self.watermarkBytes { _ = try? store.restoreReserve() }
+        return (free < Self.watermarkBytes, statistics.bytes + statistics.logBytes)
+    }
+
+    /// Nobody waits for space any more.
+    func end() { isEnding.withLock { $0 = true } }
+}

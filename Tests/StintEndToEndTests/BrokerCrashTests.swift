@@ -1,0 +1,146 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// What a broker that is killed in the middle of its work leaves behind.
+    @Suite("A broker that is killed and started again") struct BrokerCrashTests {
+        // Goal: every acknowledged job survives, and is completed with one accepted answer.
+        // Method: six kills while a bulk load runs and workers work. The ledger of acknowledged ids is what
+        // `stint enqueue - --json` printed; it is held against the whole store at the end. That an answer was accepted
+        // twice would show in the children: each run enqueues one with a fresh id, committed with its answer.
+        @Test("six kills under load lose no acknowledged job and accept no answer twice")
+        func killsUnderLoad() async throws {
+            let cluster = try Cluster(
+                #""pools": { "tools": { "slots": 2, "handlers": { "parent": { "exec": ["./parent"] } } } }"#)
+            try cluster.script(
+                "parent",
+                #"""
+                echo '{"stint":"enqueue","jobs":[{"type":"bench","payload":"of a parent"}]}'
+                echo '{"stint":"result","value":1}'
+                """#)
+            var broker = try await cluster.broker()
+            let worker = try await cluster.worker()
+            let bench = try await cluster.benchWorker()
+
+            let (lines, parents) = (60_000, 400)
+            let load = try cluster.start(
+                "enqueue", "bench", "-", "--json",
+                input: (1...lines).map { #"{"line":\#($0)}"# }.joined(separator: "\n"))
+            let parentLoad = try cluster.start(
+                "enqueue", "parent", "-", "--json", "--run", "parents",
+                input: (1...parents).map(String.init).joined(separator: "\n"))
+            for kill in 0..<6 {
+                try await load.outputCount(atLeast: kill * 8_000 + 1)
+                try await broker.kill9()
+                broker = try await cluster.broker()
+            }
+            let (loaded, parentsLoaded) = (try await load.result(), try await parentLoad.result())
+            #expect(loaded.code == 0, "\(loaded.errorText)")
+            #expect(parentsLoaded.code == 0, "\(parentsLoaded.errorText)")
+            let ledger = Set(try (loaded.lines + parentsLoaded.lines).compactMap { try JSON($0)["id"].string })
+            #expect(ledger.count == lines + parents)
+
+            let total = lines + 2 * parents
+            try await eventually("completion of all jobs", within: .seconds(40)) {
+                try await cluster.status()["counts"]["completed"] == .number(Double(total)) ? () : nil
+            }
+            let counts = try await cluster.status()["counts"]
+            for state in ["waiting", "scheduled", "ready", "leased", "dead", "cancelled"] {
+                #expect(counts[state] == 0, "\(state)")
+            }
+            let jobs = try await cluster.jobs()
+            #expect(jobs.count == total)
+            let stored = Set(jobs.compactMap { $0["id"].string })
+            #expect(ledger.subtracting(stored).isEmpty)
+            #expect(jobs.allSatisfy { $0["state"] == "completed" })
+            // The workers lived through it all, so nothing was given to anybody a second time.
+            #expect(jobs.allSatisfy { $0["attempt"] == 1 }, "\(jobs.filter { $0["attempt"] != 1 }.prefix(3))")
+            try await worker.terminate()
+            try await bench.terminate()
+            try await broker.terminate()
+        }
+
+        @Test("a running job is adopted: its handler runs once, through five kills")
+        func runningJobIsAdopted() async throws {
+            let cluster = try Cluster(
+                #""pools": { "tools": { "handlers": { "slow": { "exec": ["./slow"] } } } }"#,
+                broker: #""lease": "2s", "heartbeat": "500ms""#)
+            try cluster.script(
+                "slow",
+                #"""
+                echo ran >> runs
+                echo started > events
+                read _ < go
+                echo '{"stint":"result","value":"once"}'
+                """#)
+            let (events, go) = (try cluster.mailbox("events"), try cluster.gate("go"))
+            var broker = try await cluster.broker()
+            let worker = try await cluster.worker()
+            let id = try await cluster.enqueue("slow")
+            try await events.line(0)
+            let before = try await cluster.job(id, when: "leased")
+            for _ in 0..<5 {
+                try await broker.kill9()
+                broker = try await cluster.broker()
+                try await eventually("the worker's return") {
+                    try await cluster.status()["workers"][0]["connected"] == true ? () : nil
+                }
+                #expect(try await cluster.job(id)["state"] == "leased")
+            }
+            // One whole lease later it still is its worker's: the heartbeats count with the new broker.
+            let back = Date.now
+            try await eventually("a lease that passes") { Date.now.timeIntervalSince(back) > 2.5 ? () : nil }
+            #expect(try await cluster.job(id)["state"] == "leased")
+            go.open()
+            let job = try await cluster.job(id, when: "completed")
+            #expect(job["result"] == "once")
+            #expect(job["attempt"] == 1)
+            #expect(job["attempts"].elements.count == 1)
+            #expect(job["started"] == before["started"])
+            #expect(cluster.contents("runs") == "ran\n")
+            try await worker.terminate()
+            try await broker.terminate()
+        }
+
+        @Test("an answer that was given while no broker was there is delivered to the next one")
+        func answerDuringOutage() async throws {
+            let cluster = try Cluster(
+                #""pools": { "tools": { "handlers": { "slow": { "exec": ["./slow"] } } } }"#)
+            try cluster.script("slow", "echo ran >> runs; echo started > events; read _ < go; echo ended > events")
+            let (events, go) = (try cluster.mailbox("events"), try cluster.gate("go"))
+            let broker = try await cluster.broker()
+            let worker = try await cluster.worker()
+            let id = try await cluster.enqueue("slow")
+            try await events.line(0)
+            try await broker.kill9()
+            go.open()
+            try await events.line(1)
+            let next = try await cluster.broker()
+            #expect(try await cluster.job(id, when: "completed")["attempt"] == 1)
+            #expect(cluster.contents("runs") == "ran\n")
+            try await worker.terminate()
+            try await next.terminate()
+        }
+
+        @Test("a waiting client is told the result by the next broker")
+        func waitingClient() async throws {
+            let cluster = try Cluster(
+                #""pools": { "tools": { "handlers": { "slow": { "exec": ["./slow"] } } } }"#)
+            try cluster.script(
+                "slow", #"echo started > events; read _ < go; echo '{"stint":"result","value":42}'"#)
+            let (events, go) = (try cluster.mailbox("events"), try cluster.gate("go"))
+            let broker = try await cluster.broker()
+            let worker = try await cluster.worker()
+            let waiting = try cluster.start("enqueue", "slow", "--wait")
+            try await events.line(0)
+            try await broker.kill9()
+            let next = try await cluster.broker()
+            go.open()
+            let told = try await waiting.result()
+            #expect(told.code == 0, "\(told.errorText)")
+            #expect(told.lines == ["42"])
+            try await worker.terminate()
+            try await next.terminate()
+        }
+    }
+}
