@@ -81,6 +81,16 @@ let package = Package(
             swiftSettings: strict),
 
         // Tests mirror the sources.
+        .testTarget(
+            name: "StintCoreTests", dependencies: ["StintCore", collections("DequeModule")], swiftSettings: strict),
+        .testTarget(
+            name: "StintWireTests", dependencies: ["StintWire", "StintCore", protobuf], exclude: ["Fixtures"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "StintBrokerTests",
+            dependencies: ["StintBroker", "StintCore", "StintWire", "StintStore", "StintTransport", "StintTestKit"],
+            swiftSettings: strict),
+        .testTarget(name: "StintEndToEndTests", dependencies: ["StintCLI"], swiftSettings: strict),
         .testTarget(name: "StintTransportTests", dependencies: ["StintTransport", "CZeroMQ"], swiftSettings: strict),
         .testTarget(
             name: "StintStoreTests", dependencies: ["StintStore", "StintCore", "StintTestKit"], swiftSettings: strict),

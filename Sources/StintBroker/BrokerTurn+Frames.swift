@@ -84,7 +84,7 @@ extension BrokerTurn {
         for (offset, job) in jobs.enumerated() {
             let token = FencingToken(epoch: first.epoch, sequence: first.sequence + UInt64(offset))
             // The lease may have ended while the batch was on its way to disk; then the frame is cut in two here.
-            guard state.isLeased(job.id, under: token) else {
+            guard state.stillLeased(job) else {
                 flush(&builder, to: session, peer)
                 continue
             }

@@ -21,7 +21,9 @@ extension Data {
     package init(_ instance: InstanceID) { self.init(JobID(high: instance.high, low: instance.low)) }
 
     package func ids(field: String) throws(WireError) -> [JobID] {
-        guard count % 16 == 0 else { throw .invalid(field: field, "expected 16 bytes for each id, got \(count) in all") }
+        guard count % 16 == 0 else {
+            throw .invalid(field: field, "expected 16 bytes for each id, got \(count) in all")
+        }
         var ids: [JobID] = []
         ids.reserveCapacity(count / 16)
         withUnsafeBytes { bytes in

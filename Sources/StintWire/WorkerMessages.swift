@@ -154,7 +154,8 @@ extension IncomingSettlement {
             let most = Int(Limits.delayMax.inMilliseconds)
             guard detail.retryAfterMs <= UInt64(most) else {
                 throw .outOfRange(
-                    field: "settle.details.retry_after_ms", value: Int(clamping: detail.retryAfterMs), allowed: 0...most)
+                    field: "settle.details.retry_after_ms", value: Int(clamping: detail.retryAfterMs), allowed: 0...most
+                )
             }
             ending.retryAfter = .milliseconds(Int64(detail.retryAfterMs))
         }

@@ -11,7 +11,7 @@ extension EndToEnd {
             """
 
         private func cluster() throws -> (Cluster, events: Mailbox, go: Gate) {
-            let cluster = try Cluster(Self.settings)
+            let cluster = try Cluster(Self.settings, broker: #""lease": "2s", "heartbeat": "500ms""#)
             try cluster.script("held", "echo $$ > events; read _ < go")
             return (cluster, try cluster.mailbox("events"), try cluster.gate("go"))
         }

@@ -31,10 +31,10 @@ enum Strace {
         let words = String(decoding: messages.fileHandleForReading.availableData, as: UTF8.self)
         try #require(words.contains("attached"), "\(words)")
         do { try body() } catch {
-            process.interrupt()
+            process.terminate()
             throw error
         }
-        process.interrupt()
+        process.terminate()
         process.waitUntilExit()
         return try String(contentsOfFile: output, encoding: .utf8).split(separator: "\n").map(String.init)
     }

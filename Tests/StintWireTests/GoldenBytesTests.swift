@@ -57,7 +57,8 @@ import Testing
         for (number, content) in try #require(WireFields(bytes), "\(message) is not made of fields").found {
             seen[message, default: []].insert(number)
             let field = try #require(schema.messages[message]?.first { $0.number == number })
-            if let inner = schema.message(named: field.type, in: message) { try note(content, as: inner, schema, &seen) }
+            guard let inner = schema.message(named: field.type, in: message) else { continue }
+            try note(content, as: inner, schema, &seen)
         }
     }
 

@@ -22,7 +22,8 @@ struct Enqueue: AsyncParsableCommand {
     @Argument(help: "JSON, @file, or - for one payload a line of standard input.") var payload: String?
     @Option(help: "The job's id, a UUID. The same id again makes no second job.") var id: JobID?
     @Option(help: "Derive ids from this key and the line's number.") var run: String?
-    @Option(help: "-100 to 100; higher runs first.") var priority = 0
+    // Unconditional, because a negative number looks like a flag.
+    @Option(parsing: .unconditional, help: "-100 to 100; higher runs first.") var priority = 0
     @Option(help: "Not before this long from now, such as 5s, 10m, 1h30m.") var delay: String?
     @Option(help: "Not before this time, such as 2026-11-22T03:00:00Z.") var at: String?
     @Option(help: "Attempts before it is dead, 1 to 1000 (default: the type's policy).") var attempts: Int?

@@ -141,7 +141,7 @@ extension BrokerState {
             entries.append(GrantRow.Entry(serial: row.serial, offset: UInt32(offset), attempt: attempt))
             effects.assigned.append(
                 AssignedJob(
-                    id: row.id, serial: row.serial, digest: row.digest, payloadBytes: row.payloadBytes, type: row.type,
+                    id: row.id, slot: slot, stamp: jobs[slot].stamp, serial: row.serial, digest: row.digest, payloadBytes: row.payloadBytes, type: row.type,
                     priority: row.priority, attempt: attempt, attemptsMax: row.attemptsMax))
         }
         effects.rows.append(
@@ -180,24 +180,12 @@ extension BrokerState {
 
     // MARK: Appetite
 
-    /// How much more the worker takes now.
-    ///
-    /// Prefetch is time, not a number: beyond its slots a worker is given at most 10 ms of expected work per slot.
-    func appetite(of worker: WorkerTable.Worker) -> WorkerTable.Appetite {
-        guard worker.session != nil, !worker.isDraining, !worker.isUnreachable, worker.pool >= 0 else { return .none }
-        guard worker.leases < Limits.workerLeasesMax else { return .none }
-        if worker.leases < worker.slots { return .slots }
-        let budget = Limits.prefetch.inMicroseconds * Int64(worker.slots)
-        let bytesMax = 4 * Int64(Limits.assignBytesMax)
-        return worker.microseconds < budget && worker.payloadBytes < bytesMax ? .prefetch : .none
-    }
-
     /// Moves the worker to the list of its pool where it now belongs.
     ///
     /// - Parameter rotates: It was just given a job; the next one goes to another worker of the list, unless this one
     ///   prefetches: short jobs are given in runs, which makes longer messages.
     mutating func appetiteChanged(_ slot: Int32, rotates: Bool = false) {
-        let now = appetite(of: workers[slot])
+        let now = workers[slot].hunger
         let before = workers[slot].appetite
         guard now != before || (rotates && now == .slots) else { return }
         if before != .none { unlinkHungry(slot) }
@@ -233,22 +221,24 @@ extension BrokerState {
     }
 
     mutating func unlinkHungry(_ slot: Int32) {
-        let worker = workers[slot]
-        precondition(worker.appetite != .none)
-        let isPrefetch = worker.appetite == .prefetch
-        if worker.previousHungry >= 0 {
-            workers[worker.previousHungry].nextHungry = worker.nextHungry
+        let appetite = workers[slot].appetite
+        precondition(appetite != .none)
+        let isPrefetch = appetite == .prefetch
+        let pool = workers[slot].pool
+        let (previous, next) = (workers[slot].previousHungry, workers[slot].nextHungry)
+        if previous >= 0 {
+            workers[previous].nextHungry = next
         } else if isPrefetch {
-            pools[worker.pool].firstPrefetching = worker.nextHungry
+            pools[pool].firstPrefetching = next
         } else {
-            pools[worker.pool].firstWithSlots = worker.nextHungry
+            pools[pool].firstWithSlots = next
         }
-        if worker.nextHungry >= 0 {
-            workers[worker.nextHungry].previousHungry = worker.previousHungry
+        if next >= 0 {
+            workers[next].previousHungry = previous
         } else if isPrefetch {
-            pools[worker.pool].lastPrefetching = worker.previousHungry
+            pools[pool].lastPrefetching = previous
         } else {
-            pools[worker.pool].lastWithSlots = worker.previousHungry
+            pools[pool].lastWithSlots = previous
         }
         workers[slot].appetite = .none
         workers[slot].previousHungry = -1

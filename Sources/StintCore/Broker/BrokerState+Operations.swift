@@ -6,6 +6,7 @@ extension BrokerState {
     /// What the next step of an operation wants to read.
     package struct Step: Hashable, Sendable {
         package var operation: Int64
+        /// `scheduled`: the schedule by (runAt, serial); a final state: its jobs by (finishedAt, serial).
         package var state: JobState
         package var type: TypeIndex?
         package var before: WallTime
@@ -40,7 +41,7 @@ extension BrokerState {
         return lines.all.reduce(0) { $0 + $1.counts.dead }
     }
 
-    private mutating func begin(_ row: OperationRow, into effects: inout Effects) {
+    mutating func begin(_ row: OperationRow, into effects: inout Effects) {
         precondition(row.number == numbers.nextOperation)
         numbers.nextOperation += 1
         operations.all.append(row)
@@ -58,17 +59,21 @@ extension BrokerState {
             effects.rows.append(.answersForgotten(before: now.wall + .milliseconds(-Retention.floor.inMilliseconds)))
         }
         for state in [JobState.completed, .cancelled, .dead] {
-            guard let rule = keep[state], !operations.all.contains(where: { $0.kind == .retention && $0.state == state })
-            else { continue }
+            // One that is still at work knows what is too many; a second would count the same jobs again.
+            guard let rule = keep[state], !operations.retention.contains(where: { $0.state == state }) else { continue }
             let count = lines.all.reduce(0) { $0 + $1.counts[state] }
             let surplus = rule.count.map { max(0, count - Int64($0)) } ?? 0
             // An old job can only be there if any is; the step finds out for the price of one short read.
             guard count > 0 else { continue }
-            let before = surplus > 0 ? now.wall : now.wall + .milliseconds(-rule.time.inMilliseconds)
-            operations.retention.append(
-                OperationRow(
-                    number: 0, kind: .retention, state: state, type: nil, before: before, amount: surplus))
+            if surplus > 0 { retain(state, before: now.wall, surplus: surplus) }
+            retain(state, before: now.wall + .milliseconds(-rule.time.inMilliseconds), surplus: 0)
         }
+    }
+
+    /// - Parameter surplus: Remove just so many; 0: all of them.
+    private mutating func retain(_ state: JobState, before: WallTime, surplus: Int64) {
+        operations.retention.append(
+            OperationRow(number: 0, kind: .retention, state: state, type: nil, before: before, amount: surplus))
     }
 
     /// The next step, if one can be taken: round robin over the operations. An operation starts when the batch that
@@ -111,6 +116,9 @@ extension BrokerState {
         let isLast = read.count < step.limit
         if step.operation == 0 { return takeRetention(step, rows: rows, isLast: isLast, into: &effects) }
         guard let index = operations.all.firstIndex(where: { $0.number == step.operation }) else { return false }
+        if operations.all[index].kind == .replan {
+            return takeReplan(step, read: read, rows: rows, into: &effects)
+        }
         let verb: DeadVerb = operations.all[index].kind == .replay ? .replay : .discard
         var done: Int64 = 0
         for case .some(let row) in rows where row.state == step.state && jobs.slot(of: row.id) == nil {
@@ -122,15 +130,21 @@ extension BrokerState {
             operations.all[index].cursorTime = last.finishedAt
             operations.all[index].cursorSerial = last.serial
         }
-        if isLast {
-            operations.begunIn[step.operation] = nil
-            operations.all.remove(at: index)
-            operations.turn = 0
-            effects.rows.append(.operationEnded(step.operation))
-        } else {
-            effects.rows.append(.operation(operations.all[index]))
-        }
+        finishStep(of: index, isLast: isLast, into: &effects)
         return true
+    }
+
+    /// The cursor moves in the commit of the rows it passed.
+    mutating func finishStep(of index: Int, isLast: Bool, into effects: inout Effects) {
+        let row = operations.all[index]
+        guard isLast else {
+            effects.rows.append(.operation(row))
+            return
+        }
+        operations.begunIn[row.number] = nil
+        operations.all.remove(at: index)
+        operations.turn = 0
+        effects.rows.append(.operationEnded(row.number))
     }
 
     /// Retention needs no cursor: what it has looked at is gone.
@@ -144,9 +158,11 @@ extension BrokerState {
             lines.move(row.type, from: row.state, to: nil)
             removed += 1
         }
+        let isByNumber = operations.retention[0].amount > 0
         operations.retention[0].amount -= removed
+        let isEnough = isByNumber && operations.retention[0].amount <= 0
         // Rows that were read but are gone already will not be read again once that is durable; begin anew then.
-        if isLast || removed == 0 || (step.limit < Limits.stepRows && operations.retention[0].amount <= 0) {
+        if isLast || removed == 0 || isEnough {
             operations.retention.removeFirst()
         }
         return true

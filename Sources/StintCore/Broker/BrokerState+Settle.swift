@@ -33,13 +33,18 @@ extension BrokerState {
         into effects: inout Effects
     ) -> Needs {
         guard let worker = workers.slot(of: session) else { preconditionFailure("settle from an unknown session") }
-        let needs = needsToSettle(settlements, by: worker, facts: facts)
+        var slots: [Int32] = []
+        let needs = needsToSettle(settlements, by: worker, facts: facts, slots: &slots)
         guard needs.isEmpty else { return needs }
 
         heard(worker, at: now)
+        var born: [JobID: Submission] = [:]  // for lookup only
         for (index, settlement) in settlements.enumerated() {
-            if let slot = leased(settlement.id, under: settlement.token) {
-                settle(settlement, slot, at: now, into: &effects)
+            let slot = slots[index]
+            if slot >= 0 {
+                // Looked up before; a message that settles one lease twice is confirmed, and the first counts.
+                guard holds(slot, settlement.id, settlement.token) else { continue }
+                settle(settlement, slot, born: &born, at: now, into: &effects)
             } else if let reason = refusal(of: settlement, facts: facts) {
                 workers[worker].refused.append(RefusedSettlement(number: number, index: index, reason: reason))
             }
@@ -60,6 +65,9 @@ extension BrokerState {
         return slot
     }
 
+    /// Whether the lease that this grant began still stands. Costs no lookup.
+    package func stillLeased(_ job: AssignedJob) -> Bool { jobs.isLive(job.slot, stamp: job.stamp) }
+
     /// Whether the token holds the lease of the job.
     package func isLeased(_ id: JobID, under token: FencingToken) -> Bool { leased(id, under: token) != nil }
 
@@ -74,14 +82,28 @@ extension BrokerState {
     package mutating func checkpoint(
         _ lease: LeaseReference, _ state: Blob, number: UInt64, session: SessionID, into effects: inout Effects
     ) {
-        let slot = leased(lease.id, under: lease.token)
+        let worker = workers.slot(of: session)
+        let slot = leased(lease.id, under: lease.token).flatMap { jobs[$0].lease.worker == worker ? $0 : nil }
         if let slot { effects.rows.append(.checkpoint(serial: jobs[slot].row.serial, state)) }
         effects.actions.append(.checkpointSaved(session, number: number, refused: slot == nil))
     }
 
-    private func needsToSettle(_ settlements: [Settlement], by worker: Int32, facts: ColdFacts) -> Needs {
+    private func holds(_ slot: Int32, _ id: JobID, _ token: FencingToken) -> Bool {
+        jobs[slot].place == .leased && jobs[slot].lease.token == token && jobs[slot].row.id == id
+    }
+
+    /// - Parameter slots: Receives the slot of each job that this worker has leased, -1 for the others.
+    private func needsToSettle(
+        _ settlements: [Settlement], by worker: Int32, facts: ColdFacts, slots: inout [Int32]
+    ) -> Needs {
         var needs = Needs()
-        for settlement in settlements where leased(settlement.id, under: settlement.token) == nil {
+        slots.reserveCapacity(settlements.count)
+        for settlement in settlements {
+            if let slot = leased(settlement.id, under: settlement.token), jobs[slot].lease.worker == worker {
+                slots.append(slot)
+                continue
+            }
+            slots.append(-1)
             let reference = LeaseReference(id: settlement.id, token: settlement.token)
             if facts.outcomes[reference] == nil { needs.outcomes.append(reference) }
             if jobs.slot(of: settlement.id) == nil, facts.rows[settlement.id] == nil {
@@ -91,29 +113,42 @@ extension BrokerState {
         return needs
     }
 
-    /// Nil: it is on record and is confirmed again.
+    /// Nil: it is on record and is confirmed again. An attempt that is on record with another outcome (it expired, or
+    /// was revoked) was ended by the broker, and what its worker says of it now comes too late.
     private func refusal(of settlement: Settlement, facts: ColdFacts) -> SettleRefusal? {
         let reference = LeaseReference(id: settlement.id, token: settlement.token)
-        if case .some(.some) = facts.outcomes[reference] { return nil }
+        if case .some(.some(settlement.ending.outcome)) = facts.outcomes[reference] { return nil }
         if jobs.slot(of: settlement.id) != nil { return .superseded }
         if case .some(.some) = facts.rows[settlement.id] { return .superseded }
         return .gone
     }
 
+    /// - Parameter born: The children of earlier settlements of the same message, of which the caller could not know
+    ///   when it looked up the ids: two attempts may enqueue one and the same job.
     private mutating func settle(
-        _ settlement: Settlement, _ slot: Int32, at now: Moment, into effects: inout Effects
+        _ settlement: Settlement, _ slot: Int32, born: inout [JobID: Submission], at now: Moment,
+        into effects: inout Effects
     ) {
+        let conflicts = settlement.children.contains { child in
+            born[child.id].map { $0.type != child.type || $0.digest != child.digest } ?? false
+        }
+        let ending =
+            conflicts && settlement.ending.outcome == .completed
+            ? AttemptEnding(.failed, counts: true, isPermanent: true) : settlement.ending
         let type = jobs[slot].row.type
         let startedAt = now.wall + .microseconds(-Int64(settlement.runMicroseconds))
-        if settlement.ending.outcome == .completed {
+        if ending.outcome == .completed {
             lines.measured(type, microseconds: settlement.runMicroseconds)
         }
         let next = endLease(
-            slot, settlement.ending, startedAt: settlement.runMicroseconds == 0 ? .none : startedAt, at: now,
+            slot, ending, startedAt: settlement.runMicroseconds == 0 ? .none : startedAt, at: now,
             blobs: settlement, into: &effects)
         // Children are committed with a completion, or not at all.
         guard next.state == .completed else { return }
-        for child in settlement.children where child.known == .new { insert(child, at: now, into: &effects) }
+        for child in settlement.children where child.known == .new {
+            guard born.updateValue(child, forKey: child.id) == nil else { continue }
+            insert(child, at: now, into: &effects)
+        }
     }
 
     /// Ends a lease: the job goes where the ending sends it, the worker gets its room back, the grant loses an entry.
@@ -134,6 +169,7 @@ extension BrokerState {
         let leavesTrace = row.state != .ready
         if leavesTrace {
             coldRowLeft(before)
+            row.plan = row.isBackoff && row.state == .scheduled ? currentPlan : 0
             row.token = lease.token
             row.worker = workers[lease.worker].row.number
             row.startedAt = startedAt == .none ? lease.grantedAt : startedAt

@@ -7,6 +7,7 @@ extension BrokerState {
         precondition(now.instant >= lastTurn.instant, "time does not go back")
         // A broker that was not listening (stopped, or stuck in a commit) cannot say that others were silent.
         if now.instant - lastTurn.instant > settings.heartbeat { amnesty = now.instant }
+        watchWallClock(from: lastTurn, to: now, into: &effects)
         lastTurn = now
 
         makeDueJobsReady(at: now, into: &effects)
@@ -21,6 +22,8 @@ extension BrokerState {
         for _ in 0..<Limits.dueJobsPerTurn {
             guard let first = schedule.first(jobs), first.key.runAt <= now.wall else { return }
             var row = jobs[first.slot].row
+            // Not really due: the clock was moved, and this is a backoff that is still to be planned again.
+            if replan(row, into: &effects) { continue }
             leaveWindow(first.slot)
             row.isBackoff = false
             makeReady(&row)
@@ -31,7 +34,8 @@ extension BrokerState {
     }
 
     private mutating func nextWake(at now: Moment) -> Instant {
-        var wake = nextJudgement
+        // Often enough that a longer gap between turns shows a broker that was not listening, and not one that slept.
+        var wake = min(nextJudgement, now.instant + settings.heartbeat / 2)
         if let first = schedule.first(jobs) {
             let wait = max(.zero, first.key.runAt - now.wall)
             wake = min(wake, now.instant + min(wait, .seconds(3600)))

@@ -133,7 +133,7 @@ package struct BrokerState: Sendable {
         for index in 0..<lines.count where lines.all[index].window.count > lines[longest].window.count {
             longest = TypeIndex(index)
         }
-        guard let entry = lines[longest].window.evictLast(jobs) else {
+        guard let entry = lines[longest].window.evictLast(jobs, batch: openBatch) else {
             preconditionFailure("windows are full, yet the longest is empty")
         }
         lines.entries -= 1
@@ -149,7 +149,7 @@ package struct BrokerState: Sendable {
         }
         let slot = jobs.insert(row, .scheduled)
         schedule.insert(key, slot: slot, stamp: jobs[slot].stamp)
-        if schedule.count > Limits.scheduledEntriesMax, let entry = schedule.evictLast(jobs) {
+        if schedule.count > Limits.scheduledEntriesMax, let entry = schedule.evictLast(jobs, batch: openBatch) {
             jobs.remove(entry.slot)
         }
     }

@@ -67,6 +67,9 @@ package struct RefusedSettlement: Hashable, Sendable {
 /// What an assign message says of one job, apart from its bytes.
 package struct AssignedJob: Hashable, Sendable {
     package var id: JobID
+    /// Its place in the job table and the stamp of its lease there.
+    package var slot: Int32
+    package var stamp: UInt32
     package var serial: Int64
     package var digest: UInt64
     package var payloadBytes: UInt32

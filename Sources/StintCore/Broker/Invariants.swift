@@ -131,7 +131,7 @@ private struct InvariantCheck {
                 expect(state.workers.slot(of: session) == slot, "\(name) is not found under its session")
             }
             expect(worker.chosen.isEmpty, "\(name) has jobs that were chosen and not granted")
-            expect(worker.appetite == state.appetite(of: worker), "\(name) is in the wrong list of hungry workers")
+            expect(worker.appetite == worker.hunger, "\(name) is in the wrong list of hungry workers")
             expect(worker.row.number < state.numbers.nextWorker, "\(name) has a number that is still to be given")
         }
         expect(count == state.workers.count, "\(count) workers are there and \(state.workers.count) are counted")

@@ -9,7 +9,8 @@ import HeapModule
 /// **A page races with what happens while it is read.** It shows the line after some batch n, known only when it
 /// arrives. So from the request on the window remembers what arrived behind the end and which ids left, each with the
 /// batch that makes it durable; at arrival what came after n is applied to the page. When that memory passes its
-/// bound, the page is dropped and asked for again.
+/// bound, the page is dropped and asked for again. So is a page that is older than the last change that was not
+/// remembered because no page was under way: the batch of that change was not durable yet when the page was read.
 ///
 /// Entries are removed lazily: each names a slot of the ``JobTable`` and the slot's stamp at entry, and is dead once
 /// they no longer agree.
@@ -35,6 +36,8 @@ package struct Window<Key: Hashable & Comparable & Sendable>: Sendable {
     package private(set) var isReading = false
     private var changes: [(batch: UInt64, change: Change)] = []
     private var changesLost = false
+    /// The batch of the last change behind the end that is not in `changes`.
+    private var lastUnremembered: UInt64 = 0
 
     /// - Parameter end: nil for a line that is known to be empty on disk; the first key for one that may not be.
     package init(end: Key?) { self.end = end }
@@ -87,12 +90,14 @@ package struct Window<Key: Hashable & Comparable & Sendable>: Sendable {
         return nil
     }
 
-    /// Gives up the last entry: it is on disk, and the end moves before it. Nil when the window is empty.
-    package mutating func evictLast(_ jobs: borrowing JobTable) -> Entry? {
+    /// Gives up the last entry: it is on disk, or will be with this batch, and the end moves before it. Nil when the
+    /// window is empty.
+    package mutating func evictLast(_ jobs: borrowing JobTable, batch: UInt64) -> Entry? {
         while let entry = heap.popMax() {
             guard jobs.isLive(entry.slot, stamp: entry.stamp) else { continue }
             count -= 1
             end = entry.key
+            lastUnremembered = max(lastUnremembered, batch)
             // A page under way begins at the old end; what lies between would be missing.
             if isReading { changesLost = true }
             precondition(count >= 0)
@@ -118,21 +123,25 @@ package struct Window<Key: Hashable & Comparable & Sendable>: Sendable {
     /// A row came into the line behind the end.
     package mutating func arrivedBehind(_ row: JobRow, key: Key, batch: UInt64) {
         precondition(!covers(key))
-        if isReading { remember(.arrived(row, key), batch) }
+        remember(.arrived(row, key), batch)
     }
 
     /// A row that is not in memory left the line, or may have.
     package mutating func left(_ id: JobID, key: Key, batch: UInt64) {
-        if isReading, !covers(key) { remember(.left(id), batch) }
+        if !covers(key) { remember(.left(id), batch) }
     }
 
     private mutating func remember(_ change: Change, _ batch: UInt64) {
-        precondition(changes.isEmpty || changes[changes.count - 1].batch <= batch)
+        precondition(batch >= lastUnremembered && changes.last.map { $0.batch <= batch } ?? true)
         if changes.count >= Limits.pageChangesMax {
             changesLost = true
             changes.removeAll()
         }
-        if !changesLost { changes.append((batch, change)) }
+        if isReading, !changesLost {
+            changes.append((batch, change))
+        } else {
+            lastUnremembered = batch
+        }
     }
 
     /// The page has come: moves the end and returns the rows that now belong into the window and are not there yet.
@@ -144,28 +153,33 @@ package struct Window<Key: Hashable & Comparable & Sendable>: Sendable {
     ///   - limit: How many were asked for; at least 2.
     package mutating func endPage(_ rows: [JobRow], batch: UInt64, limit: Int, key: (JobRow) -> Key) -> [JobRow] {
         precondition(isReading && limit >= 2 && rows.count <= limit)
-        defer { changes.removeAll() }
+        let isCurrent = !changesLost && batch >= lastUnremembered
+        defer {
+            // What lies behind the new end is forgotten here, so the next page has to show it.
+            if let last = changes.last { lastUnremembered = max(lastUnremembered, last.batch) }
+            changes.removeAll()
+        }
         isReading = false
-        guard !changesLost else { return [] }
+        guard isCurrent else { return [] }
 
         // The last row of a full page only says where the next one begins.
         let isFull = rows.count == limit
         let newEnd = isFull ? key(rows[limit - 1]) : nil
         var page = isFull ? rows.dropLast() : rows[...]
-        var departed: Set<JobID> = []
+        // The last word on each job counts; the page, and what was said before, is older.
+        var changed: Set<JobID> = []  // for lookup only
         var arrivals: [JobRow] = []
-        for (number, change) in changes where number > batch {
+        for (number, change) in changes.reversed() {
+            guard number > batch else { break }
             switch change {
             case .arrived(let row, let key):
-                arrivals.removeAll { $0.id == row.id }
+                guard changed.insert(row.id).inserted else { continue }
                 if newEnd.map({ key < $0 }) ?? true { arrivals.append(row) }
-                departed.insert(row.id)  // whatever the page says of it is older
             case .left(let id):
-                arrivals.removeAll { $0.id == id }
-                departed.insert(id)
+                changed.insert(id)
             }
         }
-        if !departed.isEmpty { page.removeAll { departed.contains($0.id) } }
+        if !changed.isEmpty { page.removeAll { changed.contains($0.id) } }
         end = newEnd
         return Array(page) + arrivals
     }

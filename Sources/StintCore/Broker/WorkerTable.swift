@@ -108,3 +108,17 @@ package struct WorkerTable: Sendable {
         }
     }
 }
+
+extension WorkerTable.Worker {
+    /// How much more the worker takes now, whatever list it is in.
+    ///
+    /// Prefetch is time, not a number: beyond its slots a worker is given at most 10 ms of expected work per slot.
+    package var hunger: WorkerTable.Appetite {
+        guard session != nil, !isDraining, !isUnreachable, pool >= 0 else { return .none }
+        guard leases < Limits.workerLeasesMax else { return .none }
+        if leases < slots { return .slots }
+        let budget = Limits.prefetch.inMicroseconds * Int64(slots)
+        let bytesMax = 4 * Int64(Limits.assignBytesMax)
+        return microseconds < budget && payloadBytes < bytesMax ? .prefetch : .none
+    }
+}

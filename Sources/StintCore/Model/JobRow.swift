@@ -34,6 +34,9 @@ package struct JobRow: Hashable, Sendable {
     package var cancelRequested: Bool
     /// `runAt` is a backoff, not a wish of the client: a step of the wall clock plans it again.
     package var isBackoff: Bool
+    /// The number that the next operation had when the backoff was planned: replanning operations from there on are
+    /// about it. Below 2³⁰; meaningless unless ``isBackoff``.
+    package var plan: UInt32
 
     package init(
         id: JobID, serial: Int64, type: TypeIndex, state: JobState, priority: Int16, rank: Int64, runAt: WallTime,
@@ -59,6 +62,7 @@ package struct JobRow: Hashable, Sendable {
         outcome = .none
         cancelRequested = false
         isBackoff = false
+        plan = 0
     }
 }
 

@@ -41,7 +41,12 @@ public struct Backoff: Hashable, Sendable {
         precondition(retry >= 1)
         let most = Double(self.most.inMilliseconds)
         var wait = Double(first.inMilliseconds)
-        for _ in 1..<retry where wait < most { wait *= factor }
+        for _ in 1..<retry {
+            let longer = wait * factor
+            // At the most, or a factor of 1: no further retry changes it.
+            guard wait < most, longer > wait else { break }
+            wait = longer
+        }
         return .milliseconds(Int64(min(wait, most)))
     }
 

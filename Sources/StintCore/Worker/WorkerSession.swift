@@ -134,7 +134,8 @@ package struct WorkerSession: Sendable {
         phase = .serving
         leaseDuration = lease
         heartbeatInterval = heartbeat
-        provenAt = now.instant
+        // WELCOME answers HELLO, so it proves what was true when that was sent.
+        provenAt = helloAt
         nextHeartbeat = now.instant + heartbeat
         for reference in lost { abandon(reference, &actions) }
         for reference in cancelled where holds(reference) { actions.append(.cancel(reference)) }
@@ -234,14 +235,15 @@ package struct WorkerSession: Sendable {
                 }
                 begin(fresh, at: now, &actions)
             }
-            return helloAt + heartbeatInterval
+            return nextProof(or: helloAt + heartbeatInterval)
         case .serving:
             suspendIfUnproven(at: now, &actions)
-            if now.instant >= provenAt + heartbeatInterval * 3 + heartbeatInterval / 2, sentHeartbeats.count >= 3 {
+            let patience = provenAt + heartbeatInterval * 3 + heartbeatInterval / 2
+            if now.instant >= patience, sentHeartbeats.count >= 3 {
                 socketAt = now.instant
                 actions.append(.rebuild)
                 begin(fresh, at: now, &actions)
-                return helloAt + heartbeatInterval
+                return nextProof(or: helloAt + heartbeatInterval)
             }
             if now.instant >= nextHeartbeat {
                 heartbeatNumber += 1
@@ -250,8 +252,13 @@ package struct WorkerSession: Sendable {
                 if sentHeartbeats.count > 64 { sentHeartbeats.removeFirst() }
                 actions.append(.heartbeat(number: heartbeatNumber))
             }
-            return min(nextHeartbeat, provenAt + leaseDuration)
+            return nextProof(or: sentHeartbeats.count >= 3 ? min(nextHeartbeat, patience) : nextHeartbeat)
         }
+    }
+
+    /// The lease runs out at a moment of its own; once that has passed, nothing more is due for it.
+    private func nextProof(or other: Instant) -> Instant {
+        isSuspended ? other : min(other, provenAt + leaseDuration)
     }
 
     private mutating func suspendIfUnproven(at now: Moment, _ actions: inout [Action]) {

@@ -36,6 +36,7 @@ enum JobColumns {
         row.outcome = outcome
         row.cancelRequested = statement.integer(14) & JobFlags.cancelRequested != 0
         row.isBackoff = statement.integer(14) & JobFlags.isBackoff != 0
+        row.plan = JobFlags.plan(statement.integer(14))
         return row
     }
 }

@@ -219,14 +219,16 @@ final class JobStatements {
     }
 }
 
-/// The yes-or-no facts of a row, as bits of one column.
+/// Small facts of a row that few rows have, as bits of one column.
 enum JobFlags {
     static let cancelRequested: Int64 = 1
     static let isBackoff: Int64 = 2
 
     static func of(_ row: JobRow) -> Int64 {
-        (row.cancelRequested ? cancelRequested : 0) | (row.isBackoff ? isBackoff : 0)
+        (row.cancelRequested ? cancelRequested : 0) | (row.isBackoff ? isBackoff : 0) | Int64(row.plan) << 2
     }
+
+    static func plan(_ flags: Int64) -> UInt32 { UInt32(truncatingIfNeeded: flags >> 2) }
 }
 
 extension Batch {

@@ -5,7 +5,7 @@ extension SimulatedBroker {
     /// Everything that must hold at any moment and does not, one sentence each: the invariants of the core, and, while
     /// nothing waits for a commit, those between memory and store.
     package func checkInvariants() -> [String] {
-        var problems: [String] = []
+        var problems = StintCore.checkInvariants(turn.state)
         guard committing == nil, turn.isQuiet else { return problems }
         let rows = storedRows()
         checkCounts(rows, &problems)

@@ -150,8 +150,9 @@ package final class SimulatedBroker {
             step()
             turns += 1
             precondition(turns < 100_000, "the broker is never done")
-        } while (wake <= now.instant && committing == nil) || !fromWorkers.isEmpty || !fromClients.isEmpty
-            || (!holdsPages && !pendingPages.isEmpty)
+            // What is held back can be all that is waited for.
+        } while (!fromWorkers.isEmpty && turn.readsWorkers) || (!fromClients.isEmpty && turn.readsClients)
+            || (committing == nil && (wake <= now.instant || (!holdsPages && !pendingPages.isEmpty)))
     }
 
     /// One turn, as ``BrokerLoop`` takes it.

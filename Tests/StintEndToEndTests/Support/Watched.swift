@@ -18,28 +18,27 @@ final class Watched<Value: Sendable>: Sendable {
 
     var value: Value { state.withLock { $0.value } }
 
-    @discardableResult
-    func change<Result: Sendable>(_ edit: (inout sending Value) -> sending Result) -> Result {
-        let (result, waiters) = state.withLock { state in
-            var value = state.value
-            let result = edit(&value)
-            state.value = value
+    /// Changes it in place: a copy for each line of a long output would cost the square of its length.
+    func change(_ edit: (inout Value) -> Void) {
+        let waiters = state.withLock { state in
+            edit(&state.value)
             state.version += 1
             defer { state.waiters.removeAll() }
-            return (result, Array(state.waiters.values))
+            return Array(state.waiters.values)
         }
         for waiter in waiters { waiter.resume() }
-        return result
     }
 
     /// The first answer that `find` gives; asked now and after every change.
     ///
     /// - Throws: ``Overdue`` when it gave none in time, `CancellationError` when the test ran out of its time.
-    func first<Found>(_ what: String, within limit: Duration, _ find: (Value) throws -> Found?) async throws -> Found {
+    func first<Found: Sendable>(
+        _ what: String, within limit: Duration, _ find: (Value) throws -> Found?
+    ) async throws -> Found {
         let deadline = ContinuousClock.now + limit
         while true {
-            let (value, version) = state.withLock { ($0.value, $0.version) }
-            if let found = try find(value) { return found }
+            let (found, version) = try state.withLock { (try find($0.value), $0.version) }
+            if let found { return found }
             try Task.checkCancellation()
             guard ContinuousClock.now < deadline else { throw Overdue(what: what, limit: limit, last: "\(value)") }
             await nextChange(after: version, until: deadline)

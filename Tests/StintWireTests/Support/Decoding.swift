@@ -25,7 +25,8 @@ enum Decoding {
             try decode(Frame.decode(frame).message)
             return .value
         } catch let error as WireError {
-            guard !error.description.isEmpty, error.description.utf8.count < 1_000, error.refusal.code == .invalid else {
+            guard !error.description.isEmpty, error.description.utf8.count < 1_000, error.refusal.code == .invalid
+            else {
                 throw Broken(what: "the refusal \(error) does not fit into an answer")
             }
             if case .outOfRange(let field, let value, let allowed) = error, allowed.contains(value) {

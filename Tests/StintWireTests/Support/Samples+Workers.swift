@@ -22,7 +22,8 @@ extension Sample {
         ]
         $0.slots = 8
         $0.build = "documents 1.4.0"
-        $0.held = [(Stint_V1_Held.State.running, 10), (.waiting, 20), (.settled, 30)].map { state, first in
+        let held: [(state: Stint_V1_Held.State, first: UInt64)] = [(.running, 10), (.waiting, 20), (.settled, 30)]
+        $0.held = held.map { state, first in
             .with {
                 $0.state = state
                 $0.epoch = epoch

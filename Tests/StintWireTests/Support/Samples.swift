@@ -16,9 +16,10 @@ struct Sample: Sendable, CustomTestStringConvertible {
     static let session: UInt64 = 0x0102_0304_0506_0708
     var frame: [UInt8] { Frame.encode(message, session: Self.session) }
 
-    static let all: [Sample] = fromWorkers + toWorkers + fromClients + toClients + [
-        Sample("say_hello", .sayHello(Stint_V1_SayHello()))
-    ]
+    static let all: [Sample] =
+        fromWorkers + toWorkers + fromClients + toClients + [
+            Sample("say_hello", .sayHello(Stint_V1_SayHello()))
+        ]
 
     init(_ field: String, _ message: Stint_V1_Envelope.OneOf_Message) {
         self.field = field
@@ -47,8 +48,8 @@ struct Sample: Sendable, CustomTestStringConvertible {
     static let group: Stint_V1_JobGroup = .with {
         $0.type = "parse_paper"
         $0.ids = ids(1...2)
-        $0.payloadBytes = [4, 9]
-        $0.payloads = Data(#"null{"page":7}"#.utf8.prefix(13))
+        $0.payloadBytes = [4, 10]
+        $0.payloads = Data(#"null{"page":7}"#.utf8)
         $0.priority = -7
         $0.runAtMs = 1_790_000_123_456
         $0.delayMs = 90_000

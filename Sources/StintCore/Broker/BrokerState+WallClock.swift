@@ -1,0 +1,62 @@
+// A step of the wall clock. Leases do not notice: they compare the monotonic clock. A time that a client wished for
+// means what it says on the new clock. But a backoff is a duration: planned before the step, it would end early or late by
+// as much as the clock was moved, so it is planned again. All of them together are an operation.
+
+extension BrokerState {
+    /// What a difference between the two clocks has to exceed to be a step; smaller ones are slewed away.
+    package static let wallStep: Duration = .seconds(60)
+
+    /// Which replanning operations a backoff that is planned now is not about: those before this number.
+    var currentPlan: UInt32 { UInt32(truncatingIfNeeded: numbers.nextOperation) & 0x3FFF_FFFF }
+
+    /// Compares how far both clocks have come since the last turn.
+    mutating func watchWallClock(from last: Moment, to now: Moment, into effects: inout Effects) {
+        let step = (now.wall - last.wall) - (now.instant - last.instant)
+        guard step > Self.wallStep || step < .zero - Self.wallStep else { return }
+        guard lines.all.contains(where: { $0.counts.scheduled > 0 }) else { return }
+        begin(
+            OperationRow(
+                number: numbers.nextOperation, kind: .replan, state: .scheduled, type: nil, before: .distantFuture,
+                amount: step.inMilliseconds),
+            into: &effects)
+    }
+
+    /// How far the backoff has to be moved: the steps of all operations under way that are about it.
+    func wallShift(of row: JobRow) -> Int64 {
+        guard row.isBackoff, row.state == .scheduled else { return 0 }
+        return operations.all.reduce(0) { shift, operation in
+            operation.kind == .replan && operation.number >= Int64(row.plan) ? shift + operation.amount : shift
+        }
+    }
+
+    /// Plans a backoff again, wherever its row is. Nothing happens to other rows, or twice to one.
+    @discardableResult
+    mutating func replan(_ row: JobRow, into effects: inout Effects) -> Bool {
+        let shift = wallShift(of: row)
+        guard shift != 0 else { return false }
+        precondition(row.state == .scheduled)
+        if let slot = jobs.slot(of: row.id) { leaveWindow(slot) } else { coldRowLeft(row) }
+        var moved = row
+        moved.runAt = WallTime(milliseconds: max(0, row.runAt.milliseconds + shift))
+        moved.plan = currentPlan
+        effects.jobs.append(JobWrite(.update, moved))
+        place(moved)
+        return true
+    }
+
+    /// One step of the operation: it walks the schedule. A row that was moved onward is met again and left alone.
+    mutating func takeReplan(
+        _ step: Step, read: [JobRow], rows: [JobRow?], into effects: inout Effects
+    ) -> Bool {
+        guard let index = operations.all.firstIndex(where: { $0.number == step.operation }) else { return false }
+        var done: Int64 = 0
+        for case .some(let row) in rows where replan(row, into: &effects) { done += 1 }
+        operations.all[index].done += done
+        if let last = read.last {
+            operations.all[index].cursorTime = last.runAt
+            operations.all[index].cursorSerial = last.serial
+        }
+        finishStep(of: index, isLast: read.count < step.limit, into: &effects)
+        return true
+    }
+}

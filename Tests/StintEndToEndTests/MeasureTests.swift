@@ -1,0 +1,63 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Counts that do not depend on the machine, and the shape of those that do.
+    @Suite("Measures") struct MeasureTests {
+        @Test("bench --json has every field of the contract")
+        func bench() async throws {
+            let cluster = try Cluster()
+            let output = try await cluster.stint(
+                "bench", "--jobs", "2000", "--latency-jobs", "100", "--folder", cluster.folder, "--json",
+                within: .seconds(50))
+            #expect(output.code == 0, "\(output.errorText)")
+            let figures = try output.json
+            for name in ["enqueue_per_s", "drain_per_s", "end_to_end_per_s", "broker_cpu_us_per_job", "broker_rss_bytes"] {
+                #expect((figures[name].number ?? -1) > 0, "\(name): \(figures[name])")
+            }
+            let (p50, p99) = (figures["latency_ms"]["p50"].number ?? -1, figures["latency_ms"]["p99"].number ?? -1)
+            #expect(p50 > 0 && p99 >= p50)
+            #expect(figures["durability"] == "fsync before every acknowledgement")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: cluster.folder) == ["cluster.json"])
+        }
+
+        // Goal: acknowledged means synced, and nothing is synced twice. Method: the calls of a broker are recorded while
+        // jobs are enqueued one after the other, each awaited. An idle broker commits on the thread of its loop, and
+        // checkpoints, which sync too, run on another; so the busiest thread has one call for each job.
+        @Test("each enqueue that is awaited costs one fsync", .enabled(if: Strace.isUsable, "strace is not usable here"))
+        func oneSyncForEachCommit() async throws {
+            let cluster = try Cluster()
+            let trace = cluster.path("trace")
+            let broker = try RunningProcess(
+                Strace.tool,
+                ["-f", "-y", "--seccomp-bpf", "-e", "trace=fdatasync,fsync", "-o", trace, StintProgram.path, "broker"],
+                environment: cluster.environment, folder: cluster.folder)
+            try await broker.line("ready", within: .seconds(30)) { $0.hasPrefix("ready") }
+            let jobs = 40
+            for number in 0..<jobs { _ = try await cluster.enqueue("a", "\(number)") }
+            // A signal to the tracer would end the trace, not the broker.
+            for child in ProcessTable.children(of: broker.id) { kill(child, SIGTERM) }
+            #expect(try await broker.end() == .exited(0))
+            var syncs: [Substring: Int] = [:]
+            for line in cluster.contents("trace").split(separator: "\n") where line.contains("stint.db-wal>") {
+                if line.contains("sync("), let thread = line.split(separator: " ").first { syncs[thread, default: 0] += 1 }
+            }
+            #expect(syncs.values.max() == jobs, "\(syncs)")
+        }
+    }
+}
+
+/// The tool that records system calls.
+private enum Strace {
+    static let tool = "/usr/bin/strace"
+
+    static let isUsable: Bool = {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: tool)
+        process.arguments = ["--seccomp-bpf", "-f", "-o", "/dev/null", "/bin/true"]
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }()
+}

@@ -1,0 +1,187 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// What is wrong is said in a sentence and an exit code.
+    @Suite("Refusals") struct RefusalTests {
+        @Test("a second broker on the same store is refused, and the first one is not disturbed")
+        func secondBroker() async throws {
+            let cluster = try Cluster()
+            let broker = try await cluster.broker()
+            let other = ["STINT_CLIENTS": "ipc://c2", "STINT_WORKERS": "ipc://w2"]
+            let second = try await cluster.stint("broker", environment: other, within: .seconds(10))
+            #expect(second.code == 1)
+            #expect(second.lines.isEmpty)
+            #expect(second.errorText.contains("stint.db"), "\(second.errorText)")
+            #expect(second.errorText.contains("in use by process \(broker.id)"), "\(second.errorText)")
+            _ = try await cluster.enqueue("a")
+            try await broker.terminate()
+        }
+
+        @Test("an address that is taken is named", arguments: ["tcp", "ipc"])
+        func addressInUse(_ transport: String) async throws {
+            let cluster = try Cluster()
+            try cluster.write(
+                "cluster.json",
+                """
+                { "broker": { "bind": { "clients": "tcp://127.0.0.1:0", "workers": "tcp://127.0.0.1:0" } },
+                  "store": { "url": "sqlite:store/stint.db" } }
+                """)
+            let ipc = ["STINT_BIND_CLIENTS": "ipc://c", "STINT_BIND_WORKERS": "ipc://w"]
+            let broker = try await cluster.broker(environment: transport == "ipc" ? ipc : [:])
+            let words = broker.outputLines[0].split(separator: " ").map(String.init)
+            let (clients, workers) = (words[2], words[4])
+            let second = try await cluster.stint(
+                "broker", "--data", cluster.path("other"),
+                environment: ["STINT_BIND_CLIENTS": clients, "STINT_BIND_WORKERS": workers], within: .seconds(10))
+            #expect(second.code == 1)
+            #expect(second.errorText.contains(workers) || second.errorText.contains(clients), "\(second.errorText)")
+            #expect(second.errorText.contains("another socket listens there"), "\(second.errorText)")
+            // The first one still answers there.
+            #expect(try await cluster.stint("status", "--connect", clients).code == 0)
+            try await broker.terminate()
+        }
+
+        @Test("a store that cannot be had ends the broker with a sentence")
+        func storeNotWritable() async throws {
+            let cluster = try Cluster()
+            try cluster.write("store", "a file where the folder should be")
+            let output = try await cluster.stint("broker", within: .seconds(10))
+            #expect(output.code == 1)
+            #expect(output.errorText.contains("\(cluster.folder)/store"), "\(output.errorText)")
+            #expect(cluster.contents("store") == "a file where the folder should be")
+        }
+
+        @Test("a broken cluster.json is refused with all of its mistakes, and nothing is started")
+        func brokenConfiguration() async throws {
+            let cluster = try Cluster()
+            try cluster.write(
+                "cluster.json",
+                """
+                { "broker": { "heartbaet": "5s", "lease": "5" },
+                  "jobs": { "a": { "attempts": 0 } },
+                  "pools": { "p": { "slots": 1 } } }
+                """)
+            for command in ["up", "broker", "worker", "jobs"] {
+                let output = try await cluster.stint(command)
+                #expect(output.code == 2, "\(command)")
+                #expect(output.lines.isEmpty)
+                for mistake in ["heartbaet", "broker.lease", "jobs.a.attempts", "pools.p"] {
+                    #expect(output.errorText.contains(mistake), "\(command): \(output.errorText)")
+                }
+                #expect(output.errorText.contains("did you mean \"heartbeat\""))
+            }
+            try cluster.write("cluster.json", "{ \"broker\": ")
+            #expect(try await cluster.stint("up").code == 2)
+            #expect(try await cluster.stint("up", "--config", "absent.json").code == 2)
+            #expect(!FileManager.default.fileExists(atPath: cluster.path("store")))
+        }
+
+        @Test(
+            "unknown commands, flags and values end with exit code 2",
+            arguments: [
+                ["frobnicate"], ["jobs", "--colour"], ["jobs", "--state", "lost"], ["jobs", "--limit", "0"],
+                ["job", "not-an-id"], ["enqueue"], ["enqueue", "a type"], ["enqueue", "a", "1", "--priority", "101"],
+                ["enqueue", "a", "1", "--delay", "5"], ["enqueue", "a", "1", "--at", "tomorrow"],
+                ["enqueue", "a", "1", "--delay", "5s", "--at", "2026-01-01T00:00:00Z"],
+                ["enqueue", "a", "{'a':1}"], ["enqueue", "a", "@absent.json"], ["dead", "replay", "--all", "--type", "a"],
+                ["bench", "--jobs", "0"],
+            ])
+        func usage(_ words: [String]) async throws {
+            let cluster = try Cluster()
+            let process = try RunningProcess(
+                StintProgram.path, words, environment: cluster.environment, folder: cluster.folder)
+            let output = try await process.result()
+            #expect(output.code == 2, "\(output.errorText)")
+            #expect(output.lines.isEmpty)
+            #expect(!output.errorText.isEmpty)
+        }
+
+        @Test("without a broker commands exit 6 within three seconds and name the address")
+        func unreachable() async throws {
+            let cluster = try Cluster()
+            let start = ContinuousClock.now
+            let commands = try [
+                cluster.start("jobs"), cluster.start("status"), cluster.start("enqueue", "a"),
+                cluster.start("jobs", "--connect", "tcp://127.0.0.1:1"),
+            ]
+            for command in commands {
+                let output = try await command.result()
+                #expect(output.code == 6, "\(output.errorText)")
+                #expect(output.errorText.contains("ipc://\(cluster.folder)/c") || output.errorText.contains("127.0.0.1:1"))
+            }
+            #expect(ContinuousClock.now - start < .seconds(3))
+        }
+
+        @Test("payloads are measured on both sides of the limit")
+        func payloadSize() async throws {
+            let cluster = try Cluster()
+            let broker = try await cluster.broker()
+            let limit = 1_048_576
+            for (bytes, code) in [(limit, Int32(0)), (limit + 1, 2)] {
+                try cluster.write("payload.json", "\"" + String(repeating: "x", count: bytes - 2) + "\"")
+                let output = try await cluster.stint("enqueue", "a", "@payload.json")
+                #expect(output.code == code, "\(output.errorText)")
+                if code != 0 { #expect(output.errorText.contains("1048577 bytes, over the limit of 1048576")) }
+            }
+            #expect(try await cluster.status()["counts"]["ready"] == 1)
+            try await broker.terminate()
+
+            // The broker's own limit holds for clients that do not know it.
+            try cluster.write(#""limits": { "payload": "1KiB" }"#)
+            let strict = try await cluster.broker()
+            for (bytes, code) in [(1_024, Int32(0)), (1_025, 2)] {
+                try cluster.write("payload.json", "\"" + String(repeating: "x", count: bytes - 2) + "\"")
+                let output = try await cluster.stint("enqueue", "a", "@payload.json")
+                #expect(output.code == code, "\(output.errorText)")
+                if code != 0 { #expect(output.errorText.contains("1025") && output.errorText.contains("1024")) }
+            }
+            try await strict.terminate()
+        }
+
+        @Test("an unknown id exits 3; cancelling what is over exits 5")
+        func unknownAndOver() async throws {
+            let cluster = try Cluster(#""pools": { "tools": { "handlers": { "quick": { "exec": ["true"] } } } }"#)
+            let up = try await cluster.up()
+            let unknown = "0199aaaa-bbbb-7ccc-8ddd-eeeeffff9999"
+            for words in [["job", unknown], ["cancel", unknown], ["dead", "show", unknown]] {
+                let output = try await RunningProcess(
+                    StintProgram.path, words, environment: cluster.environment, folder: cluster.folder
+                ).result()
+                #expect(output.code == 3, "\(words)")
+                #expect(output.errorText.contains(unknown), "\(words): \(output.errorText)")
+            }
+            let done = try await cluster.stint("enqueue", "quick", "--id", "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0001", "--wait")
+            #expect(done.code == 0)
+            let cancel = try await cluster.stint("cancel", "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0001")
+            #expect(cancel.code == 5)
+            #expect(cancel.errorText.contains("completed"), "\(cancel.errorText)")
+            try await up.terminate()
+        }
+
+        @Test("the environment stands above the file: STINT_CLIENTS, STINT_WORKERS and STINT_STORE")
+        func environment() async throws {
+            let cluster = try Cluster()
+            let moved = ["STINT_CLIENTS": "ipc://c2", "STINT_WORKERS": "ipc://w2", "STINT_STORE": "sqlite:elsewhere/jobs.db"]
+            let broker = try await cluster.broker(environment: moved)
+            #expect(broker.outputLines[0] == "ready clients ipc://\(cluster.folder)/c2 workers ipc://\(cluster.folder)/w2")
+            #expect(FileManager.default.fileExists(atPath: cluster.path("elsewhere/jobs.db")))
+            #expect(!FileManager.default.fileExists(atPath: cluster.path("store")))
+            #expect(try await cluster.stint("status", environment: moved).code == 0)
+            #expect(try await cluster.stint("status", "--connect", "ipc://\(cluster.folder)/c2").code == 0)
+            #expect(try await cluster.stint("status", environment: ["STINT_CLIENTS": "nonsense"]).code == 2)
+            try await broker.terminate()
+        }
+
+        @Test("a broker that is told to end refuses nothing that it acknowledged")
+        func draining() async throws {
+            let cluster = try Cluster()
+            let broker = try await cluster.broker()
+            let id = try await cluster.enqueue("a")
+            try await broker.terminate()
+            let next = try await cluster.broker()
+            #expect(try await cluster.job(id)["state"] == "ready")
+            try await next.terminate()
+        }
+    }
+}
