@@ -21,7 +21,7 @@ extension BrokerTurn {
             try take(message, from: session, now: now)
         } catch let error as WireError {
             malformed += 1
-            refuse(error.refusal, to: .client(session), peer)
+            refuse(error.refusal, request: message.request, to: session)
         }
         absorb()
     }

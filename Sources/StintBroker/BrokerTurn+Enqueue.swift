@@ -18,6 +18,11 @@ extension BrokerTurn {
             outbox.add(.refused(session, Stint_V1_Refused(error.refusal, request: message.request)), gate: gate)
             return
         }
+        guard !groups.isEmpty else {
+            let error = WireError.outOfRange(field: "enqueue.groups", value: 0, allowed: 1...Limits.enqueueJobsMax)
+            outbox.add(.refused(session, Stint_V1_Refused(error.refusal, request: message.request)), gate: gate)
+            return
+        }
         switch try submissions(groups, now: now) {
         case .failure(let refusal):
             outbox.add(.refused(session, Stint_V1_Refused(refusal, request: message.request)), gate: gate)

@@ -89,6 +89,7 @@ extension BrokerTurn {
                 continue
             }
             if let cached = cache.take(job.serial) {
+                if !builder.hasRoom(for: cached.payload.count + cached.extras.count) { flush(&builder, to: session, peer) }
                 builder.add(
                     job, token: token, payload: cached.payload, extras: cached.extras, checkpoint: [],
                     lines: state.lines)
@@ -100,6 +101,8 @@ extension BrokerTurn {
                 state.corrupt(LeaseReference(id: job.id, token: token), into: &effects)
                 continue
             }
+            let bytes = stored.payload.count + stored.extras.count + stored.checkpoint.count
+            if !builder.hasRoom(for: bytes) { flush(&builder, to: session, peer) }
             builder.add(
                 job, token: token, payload: Bytes(stored.payload), extras: Bytes(stored.extras),
                 checkpoint: stored.checkpoint, lines: state.lines)
@@ -126,10 +129,13 @@ extension BrokerTurn {
             switch destination {
             case .worker(let session), .client(let session): session
             }
-        outgoing.append(
-            OutgoingFrame(
-                destination: destination, peer: peer, body: Frame.encode(message, session: session.value),
-                lastLease: nil))
+        var body = Frame.encode(message, session: session.value)
+        if body.count > Limits.messageBytesMax, case .client = destination {
+            // Answers are bounded where they are made; this keeps a mistake there from ending the broker.
+            let refusal = Refusal(.exhausted, "the answer has \(body.count) bytes and fits no message; ask for less")
+            body = Frame.encode(.refused(Stint_V1_Refused(refusal, request: message.request)), session: session.value)
+        }
+        outgoing.append(OutgoingFrame(destination: destination, peer: peer, body: body, lastLease: nil))
     }
 
     /// An answer to a session that is not known here promises nothing either.
@@ -153,17 +159,22 @@ private struct AssignBuilder {
     private var hasPolicyAttempts = true
     private var types: [TypeIndex] = []
     private var count = 0
+    private var bytes = 0
     private var last = FencingToken.none
 
     init(epoch: UInt64) { message.epoch = epoch }
 
     var isEmpty: Bool { count == 0 }
 
+    /// Payloads were counted when the grant was made; checkpoints and extras come on top, and no frame may be too large.
+    func hasRoom(for more: Int) -> Bool { count == 0 || bytes + more + 256 <= Limits.assignBytesMax + 1_048_576 }
+
     mutating func add(
         _ job: AssignedJob, token: FencingToken, payload: Bytes, extras: Bytes, checkpoint: [UInt8],
         lines: borrowing Lines
     ) {
         if count == 0 { message.firstSequence = token.sequence }
+        bytes += payload.count + extras.count + checkpoint.count + 256
         precondition(token.sequence == message.firstSequence + UInt64(count))
         last = token
         message.ids.append(job.id)

@@ -6,6 +6,9 @@ import StintWire
 // Questions that change nothing. Rows come from the store as of the last commit; leases, which are on no row, from memory.
 
 extension BrokerTurn {
+    /// What the parts of an answer that grow may take together; payload and result of one job fit beside them.
+    private static let answerBytesMax = 1_572_864
+
     mutating func job(_ message: Stint_V1_GetJob, from session: SessionID) throws {
         let id = try message.id.id(field: "get_job.id")
         guard let stored = try reader.details(id) else {
@@ -34,14 +37,27 @@ extension BrokerTurn {
         }
         let limit = Int(message.limit)
         let after = try message.cursor.isEmpty ? nil : reader.row(message.cursor.id(field: "list_jobs.cursor"))
+        guard message.cursor.isEmpty || after != nil else {
+            let sentence = "the job at which the page began is gone; list from the start again"
+            return refuse(Refusal(.notFound, sentence), request: message.request, to: session)
+        }
         let found: [StoredJob]
         if message.state == .leased {
             found = try leased(type: type, limit: limit, after: after)
         } else {
             found = try list(state: message.state.state, type: type, limit: limit, after: after)
         }
-        answer.jobs = found.map { describe($0) }
-        if found.count == limit, let last = found.last { answer.cursor = Data(last.row.id) }
+        var bytes = 0
+        for job in found {
+            let described = describe(job)
+            bytes += 512 + described.error.utf8.count + described.progress.count + job.extras.count
+            // A page is also bounded in bytes; the next one begins where this one had to end.
+            guard bytes <= Self.answerBytesMax || answer.jobs.isEmpty else { break }
+            answer.jobs.append(described)
+        }
+        if answer.jobs.count == limit || answer.jobs.count < found.count, !answer.jobs.isEmpty {
+            answer.cursor = Data(found[answer.jobs.count - 1].row.id)
+        }
         outbox.add(.toClient(session, .jobsAnswer(answer)), gate: gate)
     }
 
@@ -109,7 +125,7 @@ extension BrokerTurn {
         if !stored.extras.isEmpty, let extras = try? Stint_V1_JobExtras(serializedBytes: stored.extras) {
             job.extras = extras
         }
-        job.attempts = stored.attempts.map { attempt in
+        job.attempts = Self.newest(stored.attempts).map { attempt in
             var details = Stint_V1_AttemptDetails()
             details.number = UInt32(attempt.number)
             details.outcome = attempt.outcome.name
@@ -123,6 +139,18 @@ extension BrokerTurn {
         }
         addLease(to: &job, row)
         return job
+    }
+
+    /// The last attempts that fit into an answer, all of them as a rule; of a very long history the oldest are left out.
+    private static func newest(_ attempts: [StoredAttempt]) -> ArraySlice<StoredAttempt> {
+        var bytes = 0
+        var first = attempts.endIndex
+        while first > attempts.startIndex {
+            bytes += 256 + attempts[first - 1].error.count + attempts[first - 1].log.count
+            guard bytes <= answerBytesMax else { break }
+            first -= 1
+        }
+        return attempts[first...]
     }
 
     /// Whoever runs the job now is in no row.
@@ -165,6 +193,7 @@ extension BrokerTurn {
         answer.draining = state.isDraining
         answer.storeBytes = UInt64(max(0, storeBytes))
         answer.malformed = malformed
+        var bytes = 0
         var serving = Array(repeating: UInt32(0), count: state.lines.count)
         state.workers.forEach { _, worker in
             guard worker.session != nil else { return }
@@ -178,11 +207,15 @@ extension BrokerTurn {
             status.connected = !worker.isUnreachable
             status.silentMs = UInt64(max(0, (now.instant - worker.heardAt).inMilliseconds))
             for type in worker.types {
-                if worker.withdrawn.contains(type) {
+                let isWithdrawn = worker.withdrawn.contains(type)
+                if !isWithdrawn, !worker.isUnreachable { serving[type.asInt] += 1 }
+                // With thousands of workers and types the names would fit no message; the counts are what matters then.
+                bytes += state.lines[type].name.utf8.count + 4
+                guard bytes <= Self.answerBytesMax else { continue }
+                if isWithdrawn {
                     status.withdrawn.append(state.lines[type].name)
                 } else {
                     status.types.append(state.lines[type].name)
-                    if !worker.isUnreachable { serving[type.asInt] += 1 }
                 }
             }
             answer.workers.append(status)

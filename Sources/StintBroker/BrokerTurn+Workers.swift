@@ -25,6 +25,8 @@ extension BrokerTurn {
             // A worker that breaks the protocol is not served on this session: what it meant cannot be known.
             malformed += 1
             refuse(error.refusal, to: .worker(session), peer)
+            workers.remove(session)
+            assignments[session] = nil
         }
         absorb()
     }

@@ -146,7 +146,8 @@ package struct BrokerTurn {
             if write.row.state.isFinal { progress[write.row.id] = nil }
             openBytes += 100
         }
-        if !watchers.isEmpty {
+        // A cancel that was asked for while the job is leased changes its row, not where it stands.
+        if !watchers.isEmpty, write.kind != .update || !write.row.cancelRequested || write.row.state.isFinal {
             watchers.changed(
                 write, result: write.result.isNone ? nil : open[write.result],
                 error: write.error.isNone ? nil : open[write.error], gate: open.number, into: &outbox)

@@ -94,6 +94,8 @@ final class RunningBroker: Sendable {
             paging.join()
             watching.join()
             loop.close()
+            // A file that is copied after a clean stop holds everything by itself.
+            while (try? store.maintain(isIdle: true)) == true {}
             store.close()
             report.yield(result)
             report.finish()

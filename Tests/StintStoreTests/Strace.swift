@@ -30,12 +30,13 @@ enum Strace {
         // Its first words come when it is attached to every thread.
         let words = String(decoding: messages.fileHandleForReading.availableData, as: UTF8.self)
         try #require(words.contains("attached"), "\(words)")
-        do { try body() } catch {
-            process.terminate()
-            throw error
+        // A child inherits the signals that this thread blocks, which are nearly all; and a tracer that is killed lets
+        // go of its process, with every line written that it has seen.
+        defer {
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
         }
-        process.terminate()
-        process.waitUntilExit()
+        try body()
         return try String(contentsOfFile: output, encoding: .utf8).split(separator: "\n").map(String.init)
     }
 }

@@ -135,8 +135,8 @@ final class ClientConnection: Sendable {
     /// A new session stands: everything without an answer is to be sent (again).
     func sessionBegan(_ welcome: Stint_V1_ClientWelcome) {
         state.withLock { state in
-            state.windowBytes = max(1, Int(welcome.windowBytes))
-            state.payloadBytesMax = Int(welcome.payloadBytesMax)
+            state.windowBytes = max(1, Int(clamping: welcome.windowBytes))
+            state.payloadBytesMax = Int(clamping: welcome.payloadBytesMax)
             state.bytesUnderWay = 0
             state.toSend = state.pending.keys.sorted()
             for request in state.watches.keys { state.watches[request]?.isSent = false }

@@ -83,7 +83,8 @@ import Testing
     func slotsBeforePrefetch() throws {
         var broker = TestBroker()
         let alice = broker.join("alice")
-        broker.settle(try #require(broker.lease(of: broker.enqueue())), microseconds: 1_000)
+        let measured = broker.enqueue()
+        broker.settle(try #require(broker.lease(of: measured)), microseconds: 1_000)
         let bob = broker.join("bob")
         broker.enqueue(count: 2)
         #expect([alice, bob].map { broker.held(by: $0).count } == [1, 1])

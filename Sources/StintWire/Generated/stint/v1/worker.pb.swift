@@ -181,7 +181,7 @@ package nonisolated struct Stint_V1_Heartbeat: Sendable {
 
   package var number: UInt64 = 0
 
-  /// Running now, by epoch. At most 4096 in all.
+  /// Running now, by epoch. At most 65 536 in all.
   package var running: [Stint_V1_Running] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
