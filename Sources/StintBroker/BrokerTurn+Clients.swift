@@ -95,7 +95,7 @@ extension BrokerTurn {
             // Nothing was done, so a repetition may find things changed.
         } else {
             let encoded = Frame.encode(answer.answering(0), session: 1)
-            effects.rows.append(.answer(key, open.add(Bytes(encoded)), at: now.wall))
+            effects.rows.append(.answer(key, keep(Bytes(encoded)), at: now.wall))
             absorb()
             answers.add(key, encoded, batch: open.number)
         }

@@ -86,11 +86,11 @@ extension BrokerTurn {
                 case .at(let time): time
                 case .after(let wait): now.wall + wait
                 }
-            let extras = group.extras.count > 0 ? open.add(group.extras) : .none
+            let extras = group.extras.count > 0 ? keep(group.extras) : .none
             for (id, payload) in zip(group.ids, group.payloads) {
                 var submission = Submission(
                     id: id, type: type, digest: payload.withUnsafeBytes(Digest.of),
-                    payloadBytes: UInt32(payload.count), payload: open.add(payload))
+                    payloadBytes: UInt32(payload.count), payload: keep(payload))
                 submission.extras = extras
                 submission.runAt = runAt
                 submission.priority = group.priority

@@ -126,10 +126,10 @@ extension BrokerTurn {
     /// a permanent failure that names it.
     private mutating func settlement(_ incoming: IncomingSettlement, now: Moment) throws -> Settlement {
         var settlement = incoming.settlement
-        if let result = incoming.result { settlement.result = open.add(result) }
-        if let error = incoming.error { settlement.error = open.add(error) }
-        if let progress = incoming.progress { settlement.progress = open.add(progress) }
-        if let log = incoming.log { settlement.log = open.add(log) }
+        if let result = incoming.result { settlement.result = keep(result) }
+        if let error = incoming.error { settlement.error = keep(error) }
+        if let progress = incoming.progress { settlement.progress = keep(progress) }
+        if let log = incoming.log { settlement.log = keep(log) }
         guard !incoming.children.isEmpty, settlement.ending.outcome == .completed else { return settlement }
         switch try submissions(incoming.children, now: now) {
         case .success(let children):
@@ -138,13 +138,13 @@ extension BrokerTurn {
                 let sentence = """
                     the child \(conflict.id) cannot be enqueued: a job with this id exists and has another type or payload
                     """
-                settlement.error = open.add(Bytes(Array(sentence.utf8)))
+                settlement.error = keep(Bytes(Array(sentence.utf8)))
             } else {
                 settlement.children = children
             }
         case .failure(let refusal):
             settlement.ending = AttemptEnding(.failed, counts: true, isPermanent: true)
-            settlement.error = open.add(Bytes(Array("its children cannot be enqueued: \(refusal.message)".utf8)))
+            settlement.error = keep(Bytes(Array("its children cannot be enqueued: \(refusal.message)".utf8)))
         }
         return settlement
     }
@@ -169,7 +169,7 @@ extension BrokerTurn {
                 field: "checkpoint.state", value: checkpoint.state.count, allowed: 0...Limits.checkpointBytesMax)
         }
         let token = FencingToken(epoch: checkpoint.epoch, sequence: checkpoint.sequence)
-        let blob = open.add(Bytes([UInt8](checkpoint.state)))
+        let blob = keep(Bytes([UInt8](checkpoint.state)))
         state.checkpoint(
             LeaseReference(id: id, token: token), blob, number: checkpoint.number, session: session, into: &effects)
     }

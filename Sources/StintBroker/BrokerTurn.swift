@@ -38,7 +38,7 @@ package struct BrokerTurn {
 
     var effects = Effects()
     var open: Batch
-    var openBytes = 0
+    package internal(set) var openBytes = 0
     var committing: Batch?
     package internal(set) var durable: UInt64
     var overlay = Overlay()
@@ -109,7 +109,18 @@ package struct BrokerTurn {
         state.confirmSettlements(into: &effects)
         state.dispatch(at: now, into: &effects)
         absorb()
+        if open.isEmpty {
+            // Bytes of requests that were refused or repeated: no row names them, and no batch would take them away.
+            open.blobs.removeAll()
+            openBytes = 0
+        }
         return wake
+    }
+
+    /// Puts bytes that a row may name into the open batch.
+    mutating func keep(_ bytes: Bytes) -> Blob {
+        openBytes += bytes.count
+        return open.add(bytes)
     }
 
     /// Takes the effects of the core into the open batch and the outbox.
@@ -136,12 +147,14 @@ package struct BrokerTurn {
                 cache.put(
                     write.row.serial, payload: payload, extras: write.extras.isNone ? Bytes([]) : open[write.extras])
             }
-            openBytes += payload.count + 200
+            openBytes += 200
         case .finish, .retire:
-            if !progress.isEmpty, let last = progress.removeValue(forKey: write.row.id), write.progress.isNone {
-                write.progress = open.add(last.bytes)
+            if !progress.isEmpty, let last = progress.removeValue(forKey: write.row.id), write.progress.isNone,
+                last.token == write.row.token
+            {
+                write.progress = keep(last.bytes)
             }
-            openBytes += 100 + (write.result.isNone ? 0 : open[write.result].count)
+            openBytes += 100
         case .update, .replay, .delete:
             if write.row.state.isFinal { progress[write.row.id] = nil }
             openBytes += 100

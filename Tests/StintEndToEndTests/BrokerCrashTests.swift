@@ -22,7 +22,7 @@ extension EndToEnd {
             let worker = try await cluster.worker()
             let bench = try await cluster.benchWorker()
 
-            let (lines, parents) = (60_000, 400)
+            let (lines, parents) = (24_000, 200)
             let load = try cluster.start(
                 "enqueue", "bench", "-", "--json",
                 input: (1...lines).map(String.init).joined(separator: "\n"))
@@ -30,7 +30,7 @@ extension EndToEnd {
                 "enqueue", "parent", "-", "--json", "--run", "parents",
                 input: (1...parents).map(String.init).joined(separator: "\n"))
             for kill in 0..<6 {
-                try await load.outputCount(atLeast: kill * 8_000 + 1)
+                try await load.outputCount(atLeast: kill * 3_500 + 1)
                 try await broker.kill9()
                 broker = try await cluster.broker()
             }

@@ -82,7 +82,7 @@ extension EndToEnd {
             go.open(for: 3)
             let start = Date.now
             let delayed = try await cluster.enqueue("held", "1", "--delay", "1s")
-            let at = start.addingTimeInterval(2).formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
+            let at = Date.ISO8601FormatStyle.stint.format(start.addingTimeInterval(2))
             let timed = try await cluster.enqueue("held", "2", "--at", at)
             #expect(try await cluster.job(delayed)["state"] == "scheduled")
             let runAt = try #require(try await cluster.job(timed)["run_at"].time)
@@ -142,7 +142,7 @@ extension EndToEnd {
             #expect(status["types"]["unheard_of"]["workers"] == 0)
             #expect(status["types"]["unheard_of"]["counts"]["ready"] == 1)
             let page = try await cluster.stint("status")
-            #expect(page.lines.contains { $0.hasPrefix("! 1 jobs of type unheard_of wait for a worker") }, "\(page.text)")
+            #expect(page.text.contains("! 1 jobs of type unheard_of wait for a worker"), "\(page.text)")
             try await up.terminate()
         }
     }

@@ -12,7 +12,9 @@ extension EndToEnd {
                 within: .seconds(50))
             #expect(output.code == 0, "\(output.errorText)")
             let figures = try output.json
-            for name in ["enqueue_per_s", "drain_per_s", "end_to_end_per_s", "broker_cpu_us_per_job", "broker_rss_bytes"] {
+            for name in [
+                "enqueue_per_s", "drain_per_s", "end_to_end_per_s", "broker_cpu_us_per_job", "broker_rss_bytes",
+            ] {
                 #expect((figures[name].number ?? -1) > 0, "\(name): \(figures[name])")
             }
             let (p50, p99) = (figures["latency_ms"]["p50"].number ?? -1, figures["latency_ms"]["p99"].number ?? -1)
@@ -21,10 +23,10 @@ extension EndToEnd {
             #expect(try FileManager.default.contentsOfDirectory(atPath: cluster.folder) == ["cluster.json"])
         }
 
-        // Goal: acknowledged means synced, and nothing is synced twice. Method: the calls of a broker are recorded while
-        // jobs are enqueued one after the other, each awaited. An idle broker commits on the thread of its loop, and
-        // checkpoints, which sync too, run on another; so the busiest thread has one call for each job.
-        @Test("each enqueue that is awaited costs one fsync", .enabled(if: Strace.isUsable, "strace is not usable here"))
+        // Goal: acknowledged means synced, and nothing is synced twice. Method: the calls of a broker are recorded
+        // while jobs are enqueued one after the other, each awaited. An idle broker commits on the thread of its
+        // loop, and checkpoints, which sync too, run on another; so the busiest thread has one call for each job.
+        @Test("each enqueue that is awaited costs one fsync", .enabled(if: Strace.isUsable, "strace cannot be used"))
         func oneSyncForEachCommit() async throws {
             let cluster = try Cluster()
             let trace = cluster.path("trace")
@@ -39,10 +41,14 @@ extension EndToEnd {
             for child in ProcessTable.children(of: broker.id) { kill(child, SIGTERM) }
             #expect(try await broker.end() == .exited(0))
             var syncs: [Substring: Int] = [:]
-            for line in cluster.contents("trace").split(separator: "\n") where line.contains("stint.db-wal>") {
-                if line.contains("sync("), let thread = line.split(separator: " ").first { syncs[thread, default: 0] += 1 }
+            for line in cluster.contents("trace").split(separator: "\n") {
+                guard line.contains("sync("), line.contains("stint.db-wal>"),
+                    let thread = line.split(separator: " ").first
+                else { continue }
+                syncs[thread, default: 0] += 1
             }
-            #expect(syncs.values.max() == jobs, "\(syncs)")
+            // One more when the closing of the store finds something to checkpoint.
+            #expect(syncs.values.max().map { (jobs...jobs + 1).contains($0) } == true, "\(syncs)")
         }
     }
 }

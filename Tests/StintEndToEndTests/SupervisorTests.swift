@@ -40,17 +40,35 @@ extension EndToEnd {
             let (cluster, events, go) = try cluster()
             let up = try await cluster.up()
             _ = try await workers(cluster, 3)
-            _ = try await cluster.enqueue("quick")
+            #expect(try await cluster.stint("enqueue", "quick", "--wait").code == 0)
             let family = ProcessTable.descendants(of: up.id)
-            #expect(family.count >= 4)
+            #expect(family.count >= 5, "a broker, three workers, and the guard of the handler's worker")
             try await up.kill9()
-            try await ProcessTable.ended(family, within: .seconds(10))
+            try await ProcessTable.ended(family, within: .seconds(5))
             #expect(ProcessTable.inside(cluster.folder).isEmpty)
 
             let again = try await cluster.up()
             #expect(try await cluster.stint("enqueue", "quick", "--wait").code == 0)
             try await again.terminate()
             withExtendedLifetime((events, go)) {}
+        }
+
+        @Test("killed with kill -9 under a running job it leaves that no longer than the drain limit")
+        func killedUnderJob() async throws {
+            let (cluster, events, go) = try cluster()
+            let up = try await cluster.up(environment: ["STINT_DRAIN_LIMIT_MS": "300"])
+            let id = try await cluster.enqueue("held")
+            let handler = try #require(pid_t(try await events.line(0)))
+            let family = ProcessTable.descendants(of: up.id)
+            #expect(family.contains(handler))
+            try await up.kill9()
+            try await ProcessTable.ended(family, within: .seconds(5))
+
+            let again = try await cluster.up()
+            try await events.line(1)
+            go.open()
+            _ = try await cluster.job(id, when: "completed")
+            try await again.terminate()
         }
 
         @Test("SIGTERM drains the pools first and the broker last, and exits 0")

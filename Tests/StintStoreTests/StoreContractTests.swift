@@ -6,12 +6,12 @@ import Testing
 enum StoreKind: String, CaseIterable, Codable {
     case memory, sqlite
 
-    func factory(in folder: TemporaryFolder) -> StoreFactory {
+    func factory(in folder: String) -> StoreFactory {
         switch self {
         case .memory:
             let disk = MemoryDisk()
             return StoreFactory { try MemoryStore(disk: disk) }
-        case .sqlite: return StoreFactory { try SQLiteStore(path: folder.path("stint.db")) }
+        case .sqlite: return StoreFactory { try SQLiteStore(path: folder + "/stint.db") }
         }
     }
 }
@@ -20,6 +20,7 @@ enum StoreKind: String, CaseIterable, Codable {
 @Suite("Store contract") struct StoreContractTests {
     @Test("every check, on every store", arguments: StoreContract.checks, StoreKind.allCases)
     func isKept(check: StoreContract.Check, kind: StoreKind) throws {
-        try check.run(kind.factory(in: TemporaryFolder()))
+        let folder = try TemporaryFolder()
+        try check.run(kind.factory(in: folder.path))
     }
 }

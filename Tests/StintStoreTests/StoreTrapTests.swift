@@ -39,15 +39,19 @@ enum Mistake: String, CaseIterable, Codable {
 // Goal: a batch that breaks the rules never reaches the disk. Method: each mistake ends a process of its own.
 @Suite("Batches that break the rules") struct StoreTrapTests {
     @Test("trap", arguments: Mistake.allCases, StoreKind.allCases)
-    func trap(mistake: Mistake, kind: StoreKind) async {
-        await #expect(processExitsWith: .failure) { [mistake, kind] in
-            try mistake.commit(to: StoreScenario(kind.factory(in: TemporaryFolder())))
+    func trap(mistake: Mistake, kind: StoreKind) async throws {
+        // Made here: a process that traps cleans nothing up.
+        let folder = try TemporaryFolder()
+        let path = folder.path
+        await #expect(processExitsWith: .failure) { [mistake, kind, path = path as String] in
+            try mistake.commit(to: StoreScenario(kind.factory(in: path)))
         }
     }
 
     @Test("and the same steps without a mistake do not", arguments: StoreKind.allCases)
     func nothingElseTraps(kind: StoreKind) throws {
-        let scenario = try StoreScenario(kind.factory(in: TemporaryFolder()))
+        let folder = try TemporaryFolder()
+        let scenario = try StoreScenario(kind.factory(in: folder.path))
         defer { scenario.close() }
         let row = scenario.retire(scenario.insert())
         try scenario.commit()

@@ -122,8 +122,9 @@ final class WorkerThread {
             isForced = true
             queue.stopAll(.drained)
         }
-        if isForced, session.phase == .greeting {
-            // Nobody to say goodbye to. Whoever holds the leases now finds out by himself.
+        if drainEndsAt != nil, session.phase == .greeting, isForced || session.holdsNothing {
+            // Nobody to say goodbye to, and nothing to deliver or no time left for it. Whoever holds the leases now
+            // finds out by himself.
             session.abandonEverything(&actions)
         }
     }

@@ -62,7 +62,10 @@ private struct InvariantCheck {
     ) -> Set<Int32> {
         var live: Set<Int32> = []  // for lookup only
         var entries: [Window<Key>.Entry] = []
-        window.forEach { if state.jobs.isLive($0.slot, stamp: $0.stamp) { entries.append($0) } }
+        func keep(_ entry: Window<Key>.Entry) {
+            if state.jobs.isLive(entry.slot, stamp: entry.stamp) { entries.append(entry) }
+        }
+        window.forEach(keep)
         for entry in entries {
             expect(live.insert(entry.slot).inserted, "\(what) holds \(name(entry.slot)) twice")
             expect(state.jobs[entry.slot].place == place, "\(what) holds \(name(entry.slot)), which is elsewhere")

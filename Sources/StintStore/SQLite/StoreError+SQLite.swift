@@ -32,7 +32,7 @@ extension StoreError {
         StoreError(
             .corrupt,
             "the database is damaged (\(detail)). Nothing was changed: keep a copy of its files, and restore the last "
-                + "backup or recover the rows with the sqlite3 command \".recover\".")
+                + "backup or save the rows with the sqlite3 command \".dump\".")
     }
 
     /// Runs something that uses GRDB's own interface, with its errors turned into the store's.

@@ -143,6 +143,9 @@ package final class SimulatedBroker {
 
     // MARK: Turns
 
+    /// Does to the broker what its process would: drain it, tell it that the disk is full.
+    package func change(_ body: (inout BrokerTurn) -> Void) { body(&turn) }
+
     /// Takes turns until nothing is left to do at this moment.
     package func run() {
         var turns = 0

@@ -66,9 +66,11 @@ import Testing
     }
 
     // Prefetch is time: at most 10 ms of work per slot by the measured mean.
-    @Test("short types are prefetched up to 10 ms of work, long ones never", arguments: [
-        (1_000, 10), (5_000, 2), (6_000, 2), (9_999, 2), (10_000, 1), (10_001, 1), (60_000_000, 1),
-    ] as [(UInt32, Int)])
+    @Test(
+        "short types are prefetched up to 10 ms of work, long ones never",
+        arguments: [
+            (1_000, 10), (5_000, 2), (6_000, 2), (9_999, 2), (10_000, 1), (10_001, 1), (60_000_000, 1),
+        ] as [(UInt32, Int)])
     func prefetch(_ microseconds: UInt32, _ expected: Int) throws {
         var broker = TestBroker()
         let alice = broker.join("alice")

@@ -22,7 +22,7 @@ import Testing
         let second = try #require(broker.lease(of: job, to: bob))
         #expect(second.token > first.token && second.attempt == 2)
         let again = broker.join("alice", types: [])
-        #expect(broker.settle(first, from: again) == .accepted, "its attempt is on record as expired: nothing to redo")
+        #expect(broker.settle(first, from: again) == .refused(.superseded))
         #expect(broker.settle(second) == .accepted)
         #expect(broker.jobState(job) == .completed && broker.row(job)?.token == second.token)
         broker.check()

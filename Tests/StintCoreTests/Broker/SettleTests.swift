@@ -2,7 +2,9 @@ import StintCore
 import Testing
 
 @Suite("Settle") struct SettleTests {
-    @Test("an answer that is repeated before it is durable, after it, and after a restart is accepted and changes nothing")
+    @Test(
+        "an answer that is repeated before it is durable, after it, and after a restart is accepted and changes nothing"
+    )
     func repeated() throws {
         var broker = TestBroker()
         let alice = broker.join("alice")
@@ -168,7 +170,8 @@ import Testing
     }
 
     // A fan-in: every parent enqueues the same follow-up, and their answers come in one message.
-    @Test("a child that two attempts of one message enqueue is stored once; with other content the second attempt fails")
+    @Test(
+        "a child that two attempts of one message enqueue is stored once; with other content the second attempt fails")
     func sharedChild() throws {
         for digest: UInt64 in [1, 2] {
             var broker = TestBroker()

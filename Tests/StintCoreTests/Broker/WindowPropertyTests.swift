@@ -54,7 +54,8 @@ import Testing
             let end = line.end
             let expected = model.ready.filter { end == nil || $0 < end ?? 0 }.sorted()
             guard line.ranks == expected else {
-                Issue.record("seed \(seed): the window holds \(line.ranks), the line before \(end ?? -1) is \(expected)")
+                Issue.record(
+                    "seed \(seed): the window holds \(line.ranks), the line before \(end ?? -1) is \(expected)")
                 return
             }
         }

@@ -1,7 +1,7 @@
 import StintCore
 import Testing
 
-/// The front of a line, against a job table that makes its entries live. A page is written here as the keys of its rows.
+/// The front of a line, against a job table that makes its entries live. A page is written as the ranks of its rows.
 @Suite("Window") struct WindowTests {
     struct Line {
         var jobs = JobTable()
@@ -50,7 +50,10 @@ import Testing
         /// Ranks in the window, in order.
         var ranks: [Int64] {
             var found: [Int64] = []
-            window.forEach { if jobs.isLive($0.slot, stamp: $0.stamp) { found.append($0.key.rank) } }
+            func keep(_ entry: Window<ReadyPosition>.Entry) {
+                if jobs.isLive(entry.slot, stamp: entry.stamp) { found.append(entry.key.rank) }
+            }
+            window.forEach(keep)
             #expect(found.count == window.count)
             return found.sorted()
         }
@@ -94,7 +97,8 @@ import Testing
             if rank > 10 { line.leave(rank) }
         }
         var entries = 0
-        line.window.forEach { _ in entries += 1 }
+        func count(_: Window<ReadyPosition>.Entry) { entries += 1 }
+        line.window.forEach(count)
         #expect(line.window.count == 10)
         #expect(entries <= 2 * 10 + 256 + 1)
     }

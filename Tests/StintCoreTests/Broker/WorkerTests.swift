@@ -6,7 +6,9 @@ import Testing
         WorkerHello.Held(lease: lease.reference, state: state)
     }
 
-    private func welcome(_ broker: TestBroker, _ session: SessionID) -> (lost: [LeaseReference], cancelled: [LeaseReference])? {
+    private func welcome(_ broker: TestBroker, _ session: SessionID) -> (
+        lost: [LeaseReference], cancelled: [LeaseReference]
+    )? {
         for case .welcome(session, let lost, let cancelled) in broker.actions { return (lost, cancelled) }
         return nil
     }
@@ -20,10 +22,14 @@ import Testing
         let jobs = broker.enqueue(count: 4)
         let leases = try jobs.map { try #require(broker.lease(of: $0, to: alice)) }
         let stranger = TestBroker.Lease(
-            reference: LeaseReference(id: jobs[3], token: FencingToken(epoch: 0, sequence: 9)), attempt: 1, session: alice)
+            reference: LeaseReference(id: jobs[3], token: FencingToken(epoch: 0, sequence: 9)), attempt: 1,
+            session: alice)
         let again = broker.join(
             "alice", types: [], slots: 4,
-            holding: [held(leases[0], .running), held(leases[1], .waiting), held(leases[2], .settled), held(stranger, .running)],
+            holding: [
+                held(leases[0], .running), held(leases[1], .waiting), held(leases[2], .settled),
+                held(stranger, .running),
+            ],
             instance: instance)
         #expect(try #require(welcome(broker, again)).lost == [stranger.reference])
         let states = jobs.map { broker.state.jobs[$0]?.place }
@@ -102,7 +108,9 @@ import Testing
     // MARK: Timeouts
 
     /// Walks time in steps too short for amnesty, the worker being heard at each.
-    private func run(_ broker: inout TestBroker, _ session: SessionID, for duration: Duration, _ running: [TestBroker.Lease]) {
+    private func run(
+        _ broker: inout TestBroker, _ session: SessionID, for duration: Duration, _ running: [TestBroker.Lease]
+    ) {
         var left = duration
         while left > .zero {
             let step = min(left, .seconds(4))
@@ -147,7 +155,8 @@ import Testing
         #expect(broker.lease(of: job) == lease)
         run(&broker, alice, for: .nanoseconds(1), [lease])
         #expect(broker.jobState(job) == .cancelled)
-        #expect(broker.settle(lease) == .accepted && broker.jobState(job) == .cancelled)
+        #expect(broker.settle(lease) == .refused(.superseded))
+        #expect(broker.jobState(job) == .cancelled)
         broker.check()
     }
 

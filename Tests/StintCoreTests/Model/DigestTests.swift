@@ -5,18 +5,20 @@ import Testing
 @Suite("Digest") struct DigestTests {
     private func digest(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBytes(Digest.of) }
 
-    @Test("the function never changes: fixed bytes have fixed digests", arguments: [
-        (0, 0xA647_F7A9_FCEE_5275),
-        (1, 0x336F_7FDF_D8B2_55F5),
-        (8, 0xB20D_0137_B1F4_C5CF),
-        (15, 0x988B_4CE2_08B7_9322),
-        (16, 0x6216_D7E2_82D2_F7FB),
-        (17, 0x1927_2913_CBA7_07AE),
-        (31, 0xD9BD_50DC_AE30_A080),
-        (32, 0xAA83_C8AE_AE32_8AD4),
-        (33, 0x72DD_FEFC_7357_ABAB),
-        (1_000, 0xEAC6_D4F2_9D06_C937),
-    ] as [(Int, UInt64)])
+    @Test(
+        "the function never changes: fixed bytes have fixed digests",
+        arguments: [
+            (0, 0xA647_F7A9_FCEE_5275),
+            (1, 0x336F_7FDF_D8B2_55F5),
+            (8, 0xB20D_0137_B1F4_C5CF),
+            (15, 0x988B_4CE2_08B7_9322),
+            (16, 0x6216_D7E2_82D2_F7FB),
+            (17, 0x1927_2913_CBA7_07AE),
+            (31, 0xD9BD_50DC_AE30_A080),
+            (32, 0xAA83_C8AE_AE32_8AD4),
+            (33, 0x72DD_FEFC_7357_ABAB),
+            (1_000, 0xEAC6_D4F2_9D06_C937),
+        ] as [(Int, UInt64)])
     func fixedVectors(_ count: Int, _ expected: UInt64) {
         #expect(digest((0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 3) }) == expected)
     }

@@ -25,10 +25,12 @@ import Testing
         #expect(FencingToken(FencingToken.none.description) == FencingToken.none)
     }
 
-    @Test("texts of 31 or 33 digits, or with other characters, are refused", arguments: [
-        "", "0123456789abcdeffedcba987654321", "0123456789abcdeffedcba98765432100",
-        "0123456789abcdef fedcba987654321", "0x23456789abcdeffedcba9876543210",
-    ])
+    @Test(
+        "texts of 31 or 33 digits, or with other characters, are refused",
+        arguments: [
+            "", "0123456789abcdeffedcba987654321", "0123456789abcdeffedcba98765432100",
+            "0123456789abcdef fedcba987654321", "0x23456789abcdeffedcba9876543210",
+        ])
     func refusesOtherTexts(_ text: String) {
         #expect(FencingToken(text) == nil)
     }

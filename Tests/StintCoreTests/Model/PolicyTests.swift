@@ -2,9 +2,11 @@ import StintCore
 import Testing
 
 @Suite("Policy and backoff") struct PolicyTests {
-    @Test("the longest wait grows by the factor and stops at the most", arguments: [
-        (1, 1_000), (2, 2_000), (3, 4_000), (12, 2_048_000), (13, 3_600_000), (14, 3_600_000), (1_000, 3_600_000),
-    ])
+    @Test(
+        "the longest wait grows by the factor and stops at the most",
+        arguments: [
+            (1, 1_000), (2, 2_000), (3, 4_000), (12, 2_048_000), (13, 3_600_000), (14, 3_600_000), (1_000, 3_600_000),
+        ])
     func ceilings(_ retry: Int, _ milliseconds: Int64) {
         #expect(Backoff().ceiling(beforeRetry: retry) == .milliseconds(milliseconds))
     }
@@ -16,11 +18,13 @@ import Testing
     }
 
     // The number of a retry is a number of a peer or an old row: nothing may overflow or take long.
-    @Test("huge retry numbers cost nothing and overflow nothing", arguments: [
-        Backoff(), Backoff(first: .milliseconds(1), factor: 1, most: .seconds(1)), .none,
-        Backoff(first: .milliseconds(1), factor: 100, most: .seconds(30 * 86_400)),
-        Backoff(first: .milliseconds(1), factor: 1.000_000_1, most: .seconds(1)),
-    ])
+    @Test(
+        "huge retry numbers cost nothing and overflow nothing",
+        arguments: [
+            Backoff(), Backoff(first: .milliseconds(1), factor: 1, most: .seconds(1)), .none,
+            Backoff(first: .milliseconds(1), factor: 100, most: .seconds(30 * 86_400)),
+            Backoff(first: .milliseconds(1), factor: 1.000_000_1, most: .seconds(1)),
+        ])
     func hugeRetries(_ backoff: Backoff) {
         let ceiling = backoff.ceiling(beforeRetry: .max)
         #expect(ceiling >= .zero && ceiling <= backoff.most)

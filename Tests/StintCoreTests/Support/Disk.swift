@@ -5,7 +5,7 @@ import Testing
 /// that its name makes, so that a wrong kind of write is found here and not by a constraint of SQLite.
 struct Disk {
     var rows: [JobID: JobRow] = [:]
-    var outcomes: [LeaseReference: Outcome] = [:]
+    var outcomes: [JobID: [FencingToken: Outcome]] = [:]
     var grants: [FencingToken: GrantRow] = [:]
     var types: [String] = []
     var counts: [Counts] = []
@@ -26,13 +26,13 @@ struct Disk {
             #expect(write.row.state.isFinal == (write.kind == .finish), "an attempt that ends the job finishes it")
             #expect(before.map { $0.token < write.row.token } ?? false, "tokens on record rise")
             #expect(write.attemptNumber > 0, "the history names the attempt")
-            outcomes[LeaseReference(id: id, token: write.row.token)] = write.row.outcome
+            outcomes[id, default: [:]][write.row.token] = write.row.outcome
         case .replay:
             #expect(before?.state == .dead, "only a dead job is replayed")
         case .delete:
             #expect(before?.state.isFinal == true, "only a job that is over is removed")
             rows[id] = nil
-            for reference in outcomes.keys where reference.id == id { outcomes[reference] = nil }
+            outcomes[id] = nil
             return
         }
         #expect(write.row.state != .leased, "a row never says leased")

@@ -93,8 +93,7 @@ extension TestBroker {
     /// The lease under which the job runs now, as its worker was told.
     func lease(of job: JobID) -> Lease? {
         guard let slot = state.jobs.slot(of: job), state.jobs[slot].place == .leased else { return nil }
-        let token = state.jobs[slot].lease.token
-        return assigned.values.lazy.flatMap { $0 }.first { $0.job == job && $0.token == token }
+        return granted[state.jobs[slot].lease.token]
     }
 
     /// The lease, if this worker has it.

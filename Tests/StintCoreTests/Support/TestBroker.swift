@@ -40,7 +40,7 @@ struct TestBroker {
     private var sessions: UInt64 = 0
     private var instances: UInt64 = 0
     private var ids: UInt64 = 0
-    private var grantedTokens: Set<FencingToken> = []
+    private(set) var granted: [FencingToken: Lease] = [:]
 
     init(
         policies: [String: Policy] = [:], policy: Policy = Policy(backoff: .none), keep: Retention = Retention(),
@@ -71,10 +71,11 @@ struct TestBroker {
         for case .assign(let session, let first, let range) in effects.actions {
             for (offset, job) in effects.assigned[range].enumerated() {
                 let token = FencingToken(epoch: first.epoch, sequence: first.sequence + UInt64(offset))
-                #expect(grantedTokens.insert(token).inserted, "a token is granted once")
-                assigned[session, default: []].append(
-                    Lease(
-                        reference: LeaseReference(id: job.id, token: token), attempt: job.attempt, session: session))
+                let lease = Lease(
+                    reference: LeaseReference(id: job.id, token: token), attempt: job.attempt, session: session)
+                let former = granted.updateValue(lease, forKey: token)
+                #expect(former == nil, "a token is granted once")
+                assigned[session, default: []].append(lease)
             }
         }
         pages += effects.pages.map { ($0, nil) }
@@ -165,7 +166,9 @@ struct TestBroker {
     func facts(for needs: Needs) -> ColdFacts {
         var facts = ColdFacts()
         for id in needs.rows { facts.rows.updateValue(decided.rows[id], forKey: id) }
-        for lease in needs.outcomes { facts.outcomes.updateValue(decided.outcomes[lease], forKey: lease) }
+        for lease in needs.outcomes {
+            facts.outcomes.updateValue(decided.outcomes[lease.id]?[lease.token], forKey: lease)
+        }
         return facts
     }
 

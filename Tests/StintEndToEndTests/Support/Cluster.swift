@@ -80,7 +80,8 @@ final class Cluster: Sendable {
     /// Runs `stint` with these words to its end.
     @discardableResult
     func stint(
-        _ words: String..., environment: [String: String] = [:], input: String? = nil, within limit: Duration = .seconds(20)
+        _ words: String..., environment: [String: String] = [:], input: String? = nil,
+        within limit: Duration = .seconds(20)
     ) async throws -> Output {
         try await start(words, environment: environment, input: input).result(within: limit)
     }
@@ -113,8 +114,8 @@ final class Cluster: Sendable {
     /// A worker of the type `bench`, which does nothing, fast.
     func benchWorker() async throws -> RunningProcess {
         let process = try start(
-            ["bench-work"], environment: ["STINT_WORKERS": "ipc://\(folder)/w", "STINT_SLOTS": "4", "STINT_POOL": "bench"],
-            input: nil)
+            "bench-work",
+            environment: ["STINT_WORKERS": "ipc://\(folder)/w", "STINT_SLOTS": "4", "STINT_POOL": "bench"])
         try await process.errorLine("joining") { $0.contains("joined the broker") }
         return process
     }
@@ -157,7 +158,8 @@ final class Cluster: Sendable {
             let output = try await start(words, environment: [:], input: nil).result()
             try #require(output.code == 0, "\(output.errorText)")
             jobs += try output.lines.map { try JSON($0) }
-            guard let next = output.errorLines.first(where: { $0.hasPrefix("next page: --cursor ") }) else { return jobs }
+            let next = output.errorLines.first { $0.hasPrefix("next page: --cursor ") }
+            guard let next else { return jobs }
             cursor = ["--cursor", String(next.split(separator: " ")[3])]
         }
     }

@@ -59,7 +59,14 @@ enum JSON: Hashable, Sendable, Decodable {
     /// A time as `--json` prints it.
     var time: Date? {
         guard let string else { return nil }
-        return try? Date(string, strategy: .iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
+        return try? Date(string, strategy: .stint)
+    }
+}
+
+extension ParseStrategy where Self == Date.ISO8601FormatStyle {
+    /// `2026-11-21T03:00:00.000Z`
+    static var stint: Self {
+        .iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted)
     }
 }
 
