@@ -13,15 +13,19 @@ extension BrokerTurn {
 
     /// The socket took the frame.
     package mutating func sent(_ frame: OutgoingFrame) {
-        if let lease = frame.lastLease, case .worker(let session) = frame.destination {
-            state.released(session: session, upTo: lease)
+        if let grants = frame.grants, case .worker(let session) = frame.destination {
+            state.released(session: session, upTo: grants.last)
         }
     }
 
-    /// There is nobody at this address any more.
+    /// There is nobody at this address any more. What the frame granted never left, so it goes back at once.
     package mutating func unreachable(_ frame: OutgoingFrame) {
         switch frame.destination {
         case .worker(let session):
+            if let grants = frame.grants {
+                state.undelivered(grants.jobs, into: &effects)
+                absorb()
+            }
             guard workers.knows(session, at: frame.peer) else { return }
             state.unreachable(session: session)
         case .client(let session):
@@ -114,10 +118,9 @@ extension BrokerTurn {
     private mutating func flush(_ builder: inout AssignBuilder, to session: SessionID, _ peer: PeerAddress) {
         guard !builder.isEmpty else { return }
         assignments[session, default: 0] += 1
-        let (message, last) = builder.take(number: assignments[session] ?? 1)
+        let (message, grants) = builder.take(number: assignments[session] ?? 1)
         let body = Frame.encode(.assign(message), session: session.value)
-        outgoing.append(
-            OutgoingFrame(destination: .worker(session), peer: peer, body: body, lastLease: last))
+        outgoing.append(OutgoingFrame(destination: .worker(session), peer: peer, body: body, grants: grants))
     }
 
     // MARK: At once
@@ -135,7 +138,7 @@ extension BrokerTurn {
             let refusal = Refusal(.exhausted, "the answer has \(body.count) bytes and fits no message; ask for less")
             body = Frame.encode(.refused(Stint_V1_Refused(refusal, request: message.request)), session: session.value)
         }
-        outgoing.append(OutgoingFrame(destination: destination, peer: peer, body: body, lastLease: nil))
+        outgoing.append(OutgoingFrame(destination: destination, peer: peer, body: body, grants: nil))
     }
 
     /// An answer to a session that is not known here promises nothing either.
@@ -161,6 +164,7 @@ private struct AssignBuilder {
     private var count = 0
     private var bytes = 0
     private var last = FencingToken.none
+    private var jobs: [AssignedJob] = []
 
     init(epoch: UInt64) { message.epoch = epoch }
 
@@ -177,6 +181,7 @@ private struct AssignBuilder {
         bytes += payload.count + extras.count + checkpoint.count + 256
         precondition(token.sequence == message.firstSequence + UInt64(count))
         last = token
+        jobs.append(job)
         message.ids.append(job.id)
         let type = types.firstIndex(of: job.type) ?? addType(job, lines)
         typeIndexes.append(UInt32(type))
@@ -212,14 +217,14 @@ private struct AssignBuilder {
         return types.count - 1
     }
 
-    mutating func take(number: UInt64) -> (Stint_V1_Assign, FencingToken) {
+    mutating func take(number: UInt64) -> (Stint_V1_Assign, OutgoingFrame.Grants) {
         var taken = message
         taken.number = number
         if !isOneType { taken.typeIndexes = typeIndexes }
         if !isFirstAttempts { taken.attempts = attempts }
         if !hasPolicyAttempts { taken.attemptsMax = attemptsMax }
-        let lastToken = last
+        let grants = OutgoingFrame.Grants(last: last, jobs: jobs)
         self = AssignBuilder(epoch: message.epoch)
-        return (taken, lastToken)
+        return (taken, grants)
     }
 }

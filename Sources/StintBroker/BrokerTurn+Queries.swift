@@ -113,7 +113,7 @@ extension BrokerTurn {
         job.createdMs = row.createdAt.milliseconds
         job.runAtMs = row.runAt.milliseconds
         job.startedMs = row.startedAt.milliseconds
-        job.finishedMs = row.finishedAt.milliseconds
+        job.finishedMs = row.state.isFinal ? row.finishedAt.milliseconds : 0
         job.cancelRequested = row.cancelRequested
         job.outcome = row.outcome == .none ? "" : row.outcome.name
         job.payload = Data(stored.payload)

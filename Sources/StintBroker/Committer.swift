@@ -24,6 +24,10 @@ final class Committer: Sendable {
     private let store: any Store
     private let room: RoomKeeper
     private let metrics = BrokerMetrics()
+    /// When the last batch was committed, on whichever thread.
+    private let lastCommit = Mutex(ContinuousClock.now)
+    /// The store is idle when nothing was committed for so long: checkpoints wait while single jobs trickle in.
+    private static let idleAfter: Duration = .seconds(1)
     private let state = Mutex(State())
     private let wakeUp = DispatchSemaphore(value: 0)
     private let onResult: @Sendable () -> Void
@@ -55,7 +59,8 @@ final class Committer: Sendable {
             } else if isStopped {
                 return
             } else if !isWoken {
-                mayHaveMore = maintain(isIdle: true)
+                let isIdle = ContinuousClock.now - lastCommit.withLock { $0 } >= Self.idleAfter
+                mayHaveMore = maintain(isIdle: isIdle)
             }
         }
     }
@@ -94,7 +99,9 @@ final class Committer: Sendable {
                 try room.make(for: batch)
                 let start = ContinuousClock.now
                 try store.commit(batch)
-                metrics.committed(batch, in: ContinuousClock.now - start)
+                let end = ContinuousClock.now
+                metrics.committed(batch, in: end - start)
+                lastCommit.withLock { $0 = end }
                 return .committed(batch.number)
             } catch {
                 return .failed("\(error)")

@@ -46,6 +46,11 @@ package struct OutgoingFrame: Sendable {
     package var destination: Destination
     package var peer: PeerAddress
     package var body: [UInt8]
-    /// The last lease that the frame grants, to tell the core when it was handed over.
-    package var lastLease: FencingToken?
+    /// The leases that the frame grants, to tell the core what became of them.
+    package var grants: Grants?
+
+    package struct Grants: Sendable {
+        package var last: FencingToken
+        package var jobs: [AssignedJob]
+    }
 }

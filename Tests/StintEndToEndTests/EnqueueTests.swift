@@ -142,7 +142,7 @@ extension EndToEnd {
             #expect(status["types"]["unheard_of"]["workers"] == 0)
             #expect(status["types"]["unheard_of"]["counts"]["ready"] == 1)
             let page = try await cluster.stint("status")
-            #expect(page.text.contains("! 1 jobs of type unheard_of wait for a worker"), "\(page.text)")
+            #expect(page.text.contains("! 1 job of type unheard_of waits for a worker"), "\(page.text)")
             try await up.terminate()
         }
     }

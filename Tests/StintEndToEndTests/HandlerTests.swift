@@ -184,7 +184,7 @@ extension EndToEnd {
                 }
                 #expect(status["types"][type]["workers"] == 0)
                 let page = try await cluster.stint("status")
-                #expect(page.text.contains("1 jobs of type \(type) wait for a worker that takes them"), "\(page.text)")
+                #expect(page.text.contains("1 job of type \(type) waits for a worker"), "\(page.text)")
                 #expect(page.text.contains("its handler cannot run on early"), "\(page.text)")
             }
             try await worker.terminate()

@@ -32,7 +32,7 @@ struct Jobs: AsyncParsableCommand {
             let page = try await client.jobs(
                 state: state?.state, type: type, limit: limit, cursor: cursor.flatMap(JobCursor.init))
             if json {
-                for job in page.jobs { print(job.jsonLine) }
+                for job in page.jobs { print(job.briefLine) }
                 if let next = page.next { StandardError.write("next page: --cursor \(next)") }
             } else if page.jobs.isEmpty {
                 StandardError.write("no jobs")

@@ -101,8 +101,9 @@ extension ClusterStatus {
         lines.append(table.isEmpty ? "no jobs yet" : table.printed())
         for (name, type) in types.sorted(by: { $0.key < $1.key }) where type.workers == 0 && type.counts.unfinished > 0 {
             let withdrawn = workers.filter { $0.withdrawn.contains(name) }.map(\.name)
+            let count = type.counts.unfinished
             lines.append(
-                "! \(type.counts.unfinished) jobs of type \(name) wait for a worker that takes them"
+                "! \(count) \(count == 1 ? "job" : "jobs") of type \(name) \(count == 1 ? "waits" : "wait") for a worker"
                     + (withdrawn.isEmpty ? "" : "; its handler cannot run on \(withdrawn.joined(separator: ", "))"))
         }
         lines.append("")

@@ -4,7 +4,12 @@ import StintCore
 
 extension JobDetails {
     /// The stable fields of `--json`.
-    var jsonLine: JSONLine {
+    var jsonLine: JSONLine { line(isBrief: false) }
+
+    /// The same in a listing, which has no payload, result, log and attempts.
+    var briefLine: JSONLine { line(isBrief: true) }
+
+    private func line(isBrief: Bool) -> JSONLine {
         var line = JSONLine()
         line.add("id", id.description)
         line.add("type", type)
@@ -12,9 +17,9 @@ extension JobDetails {
         line.add("priority", priority)
         line.add("attempt", attempt)
         line.add("attempts_max", attemptsMax)
-        line.add("payload", json: payload)
+        if !isBrief { line.add("payload", json: payload) }
         line.add("progress", json: progress)
-        line.add("result", json: result)
+        if !isBrief { line.add("result", json: result) }
         line.add("error", error)
         line.add("outcome", outcome)
         line.add("worker", worker)
@@ -23,6 +28,7 @@ extension JobDetails {
         line.add("run_at", runAt)
         line.add("started", started)
         line.add("finished", finished)
+        guard !isBrief else { return line }
         line.add("log", log)
         line.add(
             "attempts",

@@ -44,6 +44,7 @@ extension JobRow {
         }
         func schedule(after wait: Duration, isBackoff: Bool) {
             row.state = .scheduled
+            row.finishedAt = now
             row.runAt = now + wait
             row.isBackoff = isBackoff
         }

@@ -208,6 +208,13 @@ extension BrokerState {
         appetiteChanged(worker)
     }
 
+    /// The frame that granted these never left: they return to ready at once, without an attempt.
+    package mutating func undelivered(_ granted: [AssignedJob], into effects: inout Effects) {
+        for job in granted where stillLeased(job) {
+            endLease(job.slot, AttemptEnding(.released, counts: false), startedAt: .none, at: lastTurn, into: &effects)
+        }
+    }
+
     /// The frames of leases up to this sequence were handed to the socket.
     package mutating func released(session: SessionID, upTo token: FencingToken) {
         guard let worker = workers.slot(of: session), token.epoch == numbers.epoch else { return }

@@ -10,7 +10,7 @@ package struct JobRow: Hashable, Sendable {
     /// When a scheduled job becomes ready. For others: when it last became or will have become ready.
     package var runAt: WallTime
     package var createdAt: WallTime
-    /// When it reached a final state.
+    /// When it reached a final state; of a job that goes on, when its last attempt on record ended.
     package var finishedAt: WallTime
     /// When the last attempt began.
     package var startedAt: WallTime

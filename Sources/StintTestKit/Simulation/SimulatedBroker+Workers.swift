@@ -43,6 +43,13 @@ extension SimulatedBroker {
     /// The connection breaks: nobody is at its address.
     package func disconnect(_ peer: SimulatedPeer) { peers[peer.address] = nil }
 
+    /// The same session speaks from another connection, as no honest peer does.
+    package func move(_ peer: SimulatedPeer) {
+        peers[peer.address] = nil
+        peer.address = freshAddress()
+        peers[peer.address] = peer
+    }
+
     private func hello(_ peer: SimulatedPeer, holding held: [(SimulatedPeer.Assignment, Stint_V1_Held.State)] = []) {
         var hello = Stint_V1_WorkerHello()
         hello.protocolMin = 1

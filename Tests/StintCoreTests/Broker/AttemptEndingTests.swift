@@ -59,7 +59,7 @@ import Testing
             #expect(next.state == expected)
             #expect(next.outcome == rule.outcome)
             #expect(next.attempt == attempt + (rule.counts ? 1 : 0))
-            #expect(next.finishedAt == (expected.isFinal ? now : .none))
+            #expect(next.finishedAt == (expected == .ready ? .none : now))
             #expect(next.rank == before.rank, "a released job keeps its place")
             #expect(next.crashes == (rule.outcome == .expired || rule.outcome == .crashed ? 1 : 0))
         }
