@@ -93,7 +93,9 @@ let package = Package(
         .testTarget(name: "StintEndToEndTests", dependencies: ["StintCLI"], swiftSettings: strict),
         .testTarget(name: "StintTransportTests", dependencies: ["StintTransport", "CZeroMQ"], swiftSettings: strict),
         .testTarget(
-            name: "StintStoreTests", dependencies: ["StintStore", "StintCore", "StintTestKit"], swiftSettings: strict),
+            name: "StintStoreTests",
+            dependencies: ["StintStore", "StintCore", "StintTestKit", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         .testTarget(
             name: "StintTests", dependencies: ["Stint", "StintCLI", "StintCore", logging], swiftSettings: strict),
         .testTarget(

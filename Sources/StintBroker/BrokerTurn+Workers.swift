@@ -1,5 +1,6 @@
 import Foundation
 import StintCore
+import StintStore
 import StintTransport
 import StintWire
 
@@ -112,7 +113,8 @@ extension BrokerTurn {
         let incoming = try message.settlements(payloadBytesMax: configuration.payloadBytesMax)
         var settlements: [Settlement] = []
         settlements.reserveCapacity(incoming.count)
-        for item in incoming { settlements.append(try settlement(item, now: now)) }
+        var siblings: [JobID: KnownJob] = [:]  // for lookup only
+        for item in incoming { settlements.append(try settlement(item, &siblings, now: now)) }
         var facts = ColdFacts.none
         while true {
             let needs = state.settle(
@@ -124,7 +126,11 @@ extension BrokerTurn {
 
     /// Puts the bytes of a settlement into the open batch. A child that conflicts with an existing job makes the attempt
     /// a permanent failure that names it.
-    private mutating func settlement(_ incoming: IncomingSettlement, now: Moment) throws -> Settlement {
+    ///
+    /// - Parameter siblings: The children of the attempts that come before in the same message.
+    private mutating func settlement(
+        _ incoming: IncomingSettlement, _ siblings: inout [JobID: KnownJob], now: Moment
+    ) throws -> Settlement {
         var settlement = incoming.settlement
         if let result = incoming.result { settlement.result = keep(result) }
         if let error = incoming.error { settlement.error = keep(error) }
@@ -133,7 +139,10 @@ extension BrokerTurn {
         guard !incoming.children.isEmpty, settlement.ending.outcome == .completed else { return settlement }
         switch try submissions(incoming.children, now: now) {
         case .success(let children):
-            if let conflict = children.first(where: { $0.known == .conflict }) {
+            let conflict = children.first { child in
+                child.known == .conflict || !(siblings[child.id]?.matches(child) ?? true)
+            }
+            if let conflict {
                 settlement.ending = AttemptEnding(.failed, counts: true, isPermanent: true)
                 let sentence = """
                     the child \(conflict.id) cannot be enqueued: a job with this id exists and has another type or payload
@@ -141,6 +150,9 @@ extension BrokerTurn {
                 settlement.error = keep(Bytes(Array(sentence.utf8)))
             } else {
                 settlement.children = children
+                for child in children {
+                    siblings[child.id] = KnownJob(id: child.id, type: child.type, digest: child.digest)
+                }
             }
         case .failure(let refusal):
             settlement.ending = AttemptEnding(.failed, counts: true, isPermanent: true)

@@ -22,6 +22,9 @@ struct StintSim: ParsableCommand {
     @Option(help: ArgumentHelp("Run the lives of these seeds, both ends included.", valueName: "A..B"))
     var seeds: SeedRange?
 
+    @Option(help: "Random acts of each life before the faults stop; 500 to 2000 by its seed unless given.")
+    var operations: Int?
+
     @Flag(help: "Print the digest of each life: of every byte received and sent and of every commit.")
     var digest = false
 
@@ -29,6 +32,9 @@ struct StintSim: ParsableCommand {
     var verbose = false
 
     func validate() throws {
+        guard operations.map({ $0 >= 0 }) ?? true else {
+            throw ValidationError("--operations is \(operations ?? 0); give 0 or more.")
+        }
         guard (seed == nil) != (seeds == nil) else {
             throw ValidationError("Give either --seed N or --seeds A..B, such as --seeds 1..1000.")
         }
@@ -37,7 +43,7 @@ struct StintSim: ParsableCommand {
     func run() throws {
         let range = seeds?.range ?? (seed ?? 0)...(seed ?? 0)
         var lives = 0
-        var operations = 0
+        var acts = 0
         var frames = 0
         var failures = 0
         let clock = ContinuousClock()
@@ -45,8 +51,8 @@ struct StintSim: ParsableCommand {
         for seed in range {
             if verbose { tell("seed \(seed)") }
             do {
-                let report = try Simulation.run(seed: seed)
-                operations += report.operations
+                let report = try Simulation.run(seed: seed, operations: operations)
+                acts += report.operations
                 frames += report.frames
                 if digest { print("\(seed) \(String(report.digest, radix: 16))") }
             } catch let failure as Simulation.Failure {
@@ -59,7 +65,7 @@ struct StintSim: ParsableCommand {
         let seconds = max(0.000_001, (clock.now - start) / .seconds(1))
         tell(
             """
-            \(lives) lives, \(operations) operations, \(frames) frames in \(String(format: "%.1f", seconds)) s \
+            \(lives) lives, \(acts) operations, \(frames) frames in \(String(format: "%.1f", seconds)) s \
             (\(String(format: "%.0f", Double(frames) / seconds)) frames/s, \
             \(String(format: "%.1f", seconds * 1_000 / Double(max(1, lives)))) ms a life); \
             \(failures == 0 ? "no rule was broken" : "\(failures) lives broke a rule")

@@ -110,16 +110,27 @@ import Testing
     @Test("a message of the wrong side, and one that breaks a limit, is refused")
     func brokenMessages() {
         let broker = SimulatedBroker(seed: 5)
-        let alice = broker.join("alice", slots: 1)
+        // A worker's session ends with its first broken message, so each of these gets one of its own.
+        let (alice, bob) = (broker.join("alice", slots: 1), broker.join("bob", slots: 1))
         let client = broker.connect()
-        let before = broker.turn.malformed
-        broker.send(.getStatus(Stint_V1_GetStatus()), from: alice)
-        broker.send(.drain(Stint_V1_Drain()), from: client)
-        broker.send(.settle(Stint_V1_Settle()), from: alice)
         var list = Stint_V1_ListJobs()
         list.limit = 1_001
-        broker.send(.listJobs(list), from: client)
-        broker.run()
-        #expect(broker.turn.malformed == before + 4)
+        var watch = Stint_V1_Watch()
+        watch.id = Data([1, 2, 3])
+        let messages: [(SimulatedPeer, Stint_V1_Envelope.OneOf_Message)] = [
+            (alice, .getStatus(Stint_V1_GetStatus())), (client, .drain(Stint_V1_Drain())),
+            (bob, .settle(Stint_V1_Settle())), (client, .listJobs(list)), (client, .watch(watch)),
+        ]
+        for (peer, message) in messages {
+            let before = broker.turn.malformed
+            peer.clear()
+            broker.send(message, from: peer)
+            broker.run()
+            #expect(broker.turn.malformed == before + 1, "\(message)")
+            guard case .refused = peer.received.last else {
+                Issue.record("\(message) was not refused, but \(peer.received)")
+                continue
+            }
+        }
     }
 }

@@ -97,6 +97,40 @@ import Testing
         #expect(broker.assignment(of: later, to: bob) != nil)
     }
 
+    // Goal: bytes that went bad on disk reach no handler, and nothing is wiped.
+    @Test("a job whose payload changed on disk is dead as corrupt, and its neighbours run")
+    func corruptPayload() throws {
+        let broker = SimulatedBroker(seed: 7)
+        let jobs = (0..<3).map { _ in broker.enqueue() }
+        broker.crash()  // what came in a moment ago is in memory and would be sent from there
+        broker.corruptPayload(of: jobs[1])
+        let alice = broker.join("alice", slots: 4)
+        broker.run()
+        #expect(broker.details(jobs[1])?.outcome == "corrupt")
+        #expect(broker.state(of: jobs[1]) == .dead)
+        #expect(!alice.assignments.contains { $0.id == jobs[1] })
+        for job in [jobs[0], jobs[2]] {
+            #expect(broker.complete(try #require(broker.assignment(of: job, to: alice)), by: alice) == .accepted)
+        }
+        #expect(broker.checkInvariants() == [])
+    }
+
+    @Test("when too many clients are known, those that were silent the longest have to say hello again")
+    func manyClients() {
+        let broker = SimulatedBroker(seed: 8)
+        let first = broker.connect()
+        let second = broker.connect()
+        for _ in 2..<16_384 { _ = broker.connect() }
+        #expect(broker.enqueue([SimulatedBroker.group([broker.nextID()], type: "mail")], by: first) == .stored)
+        _ = broker.connect()
+        #expect(broker.enqueue([SimulatedBroker.group([broker.nextID()], type: "mail")], by: first) == .stored)
+        #expect(broker.enqueue([SimulatedBroker.group([broker.nextID()], type: "mail")], by: second) == .silence)
+        guard case .sayHello = second.received.last else {
+            Issue.record("expected to be told to say hello, got \(second.received)")
+            return
+        }
+    }
+
     // Goal: a line longer than a page comes back whole, in order, after a restart.
     @Test("a long line is read page by page, each job once, in order")
     func longLine() throws {

@@ -7,10 +7,12 @@ import Testing
 
 // Goal: a row that makes no sense is reported with a sentence, never trusted and never a trap.
 @Suite("Damaged rows") struct CorruptDatabaseTests {
-    @Test("are reported when they are read", arguments: [
-        "UPDATE jobs SET state = 99", "UPDATE jobs SET outcome = 99", "UPDATE jobs SET id = x'0102'",
-        "UPDATE unindexed SET bytes = x'01FFFF'", "DELETE FROM jobs",
-    ])
+    @Test(
+        "are reported when they are read",
+        arguments: [
+            "UPDATE jobs SET state = 99", "UPDATE jobs SET outcome = 99", "UPDATE jobs SET id = x'0102'",
+            "UPDATE unindexed SET bytes = x'01FFFF'", "DELETE FROM jobs",
+        ])
     func listed(damage: String) throws {
         let folder = try TemporaryFolder()
         let store = try SQLiteStore(path: folder.path("stint.db"))
@@ -25,10 +27,12 @@ import Testing
         #expect(error?.code == .corrupt)
     }
 
-    @Test("are reported at recovery", arguments: [
-        "UPDATE grants SET entries = x'09'", "UPDATE workers SET instance = x'00'", "UPDATE types SET number = 4",
-        "UPDATE counts SET ready = -1", "UPDATE operations SET kind = 77", "DELETE FROM broker",
-    ])
+    @Test(
+        "are reported at recovery",
+        arguments: [
+            "UPDATE grants SET entries = x'09'", "UPDATE workers SET instance = x'00'", "UPDATE types SET number = 4",
+            "UPDATE counts SET ready = -1", "UPDATE operations SET kind = 77", "DELETE FROM broker",
+        ])
     func recovered(damage: String) throws {
         let folder = try TemporaryFolder()
         let store = try SQLiteStore(path: folder.path("stint.db"))

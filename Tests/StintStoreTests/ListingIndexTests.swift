@@ -72,7 +72,8 @@ import Testing
         for row in rows { scenario.write(.delete, row) }
         try scenario.commit()
         while try store.maintain(isIdle: true) {}
-        for table in ["jobs", "payloads", "attempts", "logs", "checkpoints", "listing", "listing_by_type", "unindexed"] {
+        for table in ["jobs", "payloads", "attempts", "logs", "checkpoints", "listing", "listing_by_type", "unindexed"]
+        {
             #expect(try count(table) == 0, "\(table)")
         }
         #expect(try store.statistics().unindexed == 0)
@@ -111,7 +112,7 @@ import Testing
     func queryPlans() throws {
         try store.withWriter { writer, _ in
             let statements = try ReaderStatements(writer.db)
-            for case let (_, statement as Prepared) in Mirror(reflecting: statements).children {
+            for case (_, let statement as Prepared) in Mirror(reflecting: statements).children {
                 let query = statement.sql
                 guard query.hasPrefix("SELECT") else { continue }
                 let explanation = try Prepared(writer.db, "EXPLAIN QUERY PLAN " + query)

@@ -6,8 +6,8 @@ import Testing
 
 @testable import StintStore
 
-// Goal: acknowledged means on disk, all of a batch or nothing. Method: the files are copied as a crash would leave them,
-// cut and damaged, and opened again; the calls to the kernel are counted.
+// Goal: acknowledged means on disk, all of a batch or nothing. Method: the files are copied as a crash would leave
+// them, cut and damaged, and opened again.
 @Suite("Durability of SQLite") struct SQLiteDurabilityTests {
     private let folder: TemporaryFolder
     private let path: String
@@ -145,6 +145,7 @@ import Testing
         let next = try SQLiteStore(path: path)
         defer { next.close() }
         #expect(try next.recover(at: .none).batch == number - 1)
-        #expect(try next.makeReader().readyPage(type: TypeIndex(0), from: .first, limit: 99).rows.count == Int(number) - 1)
+        #expect(
+            try next.makeReader().readyPage(type: TypeIndex(0), from: .first, limit: 99).rows.count == Int(number) - 1)
     }
 }

@@ -17,9 +17,12 @@ import Testing
     }
 
     private func expectRefused(
-        _ path: String, _ code: StoreError.Code, mentioning words: String..., sourceLocation: SourceLocation = #_sourceLocation
+        _ path: String, _ code: StoreError.Code, mentioning words: String...,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        let error = #expect(throws: StoreError.self, sourceLocation: sourceLocation) { try SQLiteStore(path: path).close() }
+        let error = #expect(throws: StoreError.self, sourceLocation: sourceLocation) {
+            try SQLiteStore(path: path).close()
+        }
         #expect(error?.code == code, sourceLocation: sourceLocation)
         for word in words { #expect(error?.description.contains(word) == true, sourceLocation: sourceLocation) }
     }
@@ -59,7 +62,9 @@ import Testing
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.path)
     }
 
-    @Test("a file that is no database is refused and left alone", arguments: ["x", "this is a text of more than 16 bytes"])
+    @Test(
+        "a file that is no database is refused and left alone",
+        arguments: ["x", "this is a text of more than 16 bytes"])
     func notADatabase(text: String) throws {
         try Data(text.utf8).write(to: URL(fileURLWithPath: path))
         expectRefused(path, .corrupt, mentioning: "not a database", path)
@@ -79,7 +84,9 @@ import Testing
         try queue.write { try $0.execute(sql: "CREATE TABLE songs (name TEXT)") }
         try queue.close()
         expectRefused(path, .corrupt, mentioning: "another program")
-        let tables = try DatabaseQueue(path: path).read { try String.fetchAll($0, sql: "SELECT name FROM sqlite_master") }
+        let tables = try DatabaseQueue(path: path).read {
+            try String.fetchAll($0, sql: "SELECT name FROM sqlite_master")
+        }
         #expect(tables == ["songs"])
     }
 
@@ -138,9 +145,11 @@ import Testing
         #expect(settings == ["wal", "2", "0", "0"])
     }
 
-    @Test("a connection that would lose what it acknowledged is refused", arguments: [
-        "PRAGMA synchronous = NORMAL", "PRAGMA synchronous = OFF", "PRAGMA wal_autocheckpoint = 1000",
-    ])
+    @Test(
+        "a connection that would lose what it acknowledged is refused",
+        arguments: [
+            "PRAGMA synchronous = NORMAL", "PRAGMA synchronous = OFF", "PRAGMA wal_autocheckpoint = 1000",
+        ])
     func weakSettings(weakening: String) throws {
         let queue = try SQLiteConnection.openWriter(path)
         try queue.writeWithoutTransaction { db in

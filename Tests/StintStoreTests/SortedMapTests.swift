@@ -19,7 +19,8 @@ import Testing
             case 3:
                 map.set(key, step)
                 model[key] = step
-            default: #expect(map.modify(key) { $0 += 1 } == nil ? model[key] == nil : model[key] != nil)
+            default:
+                #expect(map.modify(key) { $0 += 1 } == nil ? model[key] == nil : model[key] != nil)
                 if let value = model[key] { model[key] = value + 1 }
             }
             #expect(map.count == model.count)

@@ -4,8 +4,8 @@ import Testing
 
 @testable import StintStore
 
-// Goal: one commit costs one sync, and not none. Method: the calls that reach the kernel are counted; one trace at a time,
-// because a process has one tracer.
+// Goal: one commit costs one sync, and not none. Method: the calls that reach the kernel are counted; one trace at a
+// time, because a process has one tracer.
 @Suite("Syncs of a commit", .serialized, .enabled(if: Strace.isUsable, "strace is missing or may not trace"))
 struct SyncCountTests {
     private let folder: TemporaryFolder

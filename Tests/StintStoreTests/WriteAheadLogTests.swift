@@ -6,8 +6,8 @@ import Testing
 
 @testable import StintStore
 
-// Goal: the log neither grows without bound nor is copied inside a commit. Method: steady writing, with the upkeep that a
-// busy and an idle broker gives it, watching the sizes of the files.
+// Goal: the log neither grows without bound nor is copied inside a commit. Method: steady writing, with the upkeep that
+// a busy and an idle broker gives it, watching the sizes of the files.
 @Suite("Write-ahead log") struct WriteAheadLogTests {
     private let folder: TemporaryFolder
     private let scenario: StoreScenario

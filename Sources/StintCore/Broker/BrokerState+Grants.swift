@@ -10,9 +10,11 @@ extension BrokerState {
         defer { requestPages(into: &effects) }
         guard wantsDispatch, !isDraining else { return }
         wantsDispatch = false
-        for pool in pools.all.indices where pools.all[pool].isHungry {
-            serve(Int32(pool), at: now)
+        for offset in pools.all.indices {
+            let pool = (pools.turn + offset) % pools.all.count
+            if pools.all[pool].isHungry { serve(Int32(pool), at: now) }
         }
+        if !pools.all.isEmpty { pools.turn = (pools.turn + 1) % pools.all.count }
         for worker in chosenFor { grantChosen(to: worker, at: now, into: &effects) }
         chosenFor.removeAll(keepingCapacity: true)
     }

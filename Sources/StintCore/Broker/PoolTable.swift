@@ -20,6 +20,8 @@ package struct PoolTable: Sendable {
 
     package private(set) var all: ContiguousArray<Pool> = []
     private var slots: [[TypeIndex]: Int32] = [:]
+    /// Which pool is served first next time, so that of two that share a type neither has it all.
+    package var turn = 0
 
     package init() {}
 

@@ -87,7 +87,8 @@ final class MemoryReader: StoreReader {
                 ).map { image.summary(of: image.jobs[$0.serial]!) }
             case nil, .waiting, .completed, .dead, .cancelled:
                 image.rows(
-                    below: after ?? Place(state: query.state, type: query.type, first: .max, second: .max, serial: .max),
+                    below: after
+                        ?? Place(state: query.state, type: query.type, first: .max, second: .max, serial: .max),
                     limit: query.limit
                 ).map { image.summary(of: image.jobs[$0.serial]!) }
             }
@@ -123,7 +124,8 @@ extension MemoryImage {
     fileprivate func rows(below place: Place, limit: Int) -> [JobRow] {
         var rows: [JobRow] = []
         var next = places.index(before: places.lowerBound(place))
-        while rows.count < limit, let index = next, let entry = places.entry(at: index), entry.key.isInOrder(of: place) {
+        while rows.count < limit, let index = next, let entry = places.entry(at: index), entry.key.isInOrder(of: place)
+        {
             rows.append(jobs[entry.value]!.row)
             next = places.index(before: index)
         }

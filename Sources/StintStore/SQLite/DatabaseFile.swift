@@ -55,14 +55,15 @@ struct DatabaseFile {
         let isThere = stat(path, &facts) == 0
         if isThere && facts.st_mode & S_IFMT != S_IFREG {
             throw StoreError(
-                .notWritable, "the database \(given) is a folder or a device. Name a file, for example \(given)/stint.db.")
+                .notWritable,
+                "the database \(given) is a folder or a device. Name a file, for example \(given)/stint.db.")
         }
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         for target in isThere ? [path, folder] : [folder] where access(target, W_OK) != 0 {
             throw StoreError(
                 .notWritable,
-                "\(target) is not writable: \(SystemError.last). The broker writes the database \(given) and files beside "
-                    + "it: change the owner or the permissions.")
+                "\(target) is not writable: \(SystemError.last). The broker writes the database \(given) and files "
+                    + "beside it: change the owner or the permissions.")
         }
     }
 

@@ -14,7 +14,8 @@ enum DiskSpace {
         guard statvfs(folder, &facts) == 0 else {
             throw StoreError(.failed, "the free space of \(folder) is unknown: \(SystemError.last).")
         }
-        return Int64(clamping: UInt64(facts.f_bavail).multipliedReportingOverflow(by: UInt64(facts.f_frsize)).partialValue)
+        return Int64(
+            clamping: UInt64(facts.f_bavail).multipliedReportingOverflow(by: UInt64(facts.f_frsize)).partialValue)
     }
 
     /// The size of a file; 0 when there is none.

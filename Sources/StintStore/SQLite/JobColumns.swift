@@ -3,8 +3,8 @@ import StintCore
 /// The columns that make a ``JobRow``, in the order in which every query names them.
 enum JobColumns {
     static let list = """
-        serial, state, priority, rank, run_at, finished_at, started_at, epoch, sequence, worker, attempt, attempts_max, \
-        crashes, outcome, flags, type, id, created_at, digest, payload_bytes
+        serial, state, priority, rank, run_at, finished_at, started_at, epoch, sequence, worker, attempt, \
+        attempts_max, crashes, outcome, flags, type, id, created_at, digest, payload_bytes
         """
     static let count: Int32 = 20
 

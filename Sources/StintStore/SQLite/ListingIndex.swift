@@ -138,7 +138,8 @@ final class ListingIndex {
         readRows.bind(2, count)
         while try readRows.next() {
             let (high, low) = try readRows.halves(1)
-            rows.append((Int32(truncatingIfNeeded: readRows.integer(0)), JobID(high: high, low: low), readRows.integer(2)))
+            rows.append(
+                (Int32(truncatingIfNeeded: readRows.integer(0)), JobID(high: high, low: low), readRows.integer(2)))
         }
         guard let last = rows.last?.serial else {
             unindexedByType = 0

@@ -4,8 +4,8 @@ import GRDBSQLite
 /// A statement of GRDB's, bound and stepped through the C interface: no argument arrays, no boxed values, no strings.
 /// Bound that way SQLite takes 683,000 rows a second on the machine where GRDB's arguments take 400,000.
 ///
-/// Every parameter is bound before every run, so nothing of an earlier run is left. Use it only where its connection may
-/// be used: in the queue of that connection.
+/// Every parameter is bound before every run, so nothing of an earlier run is left. Use it only where its connection
+/// may be used: in the queue of that connection.
 struct Prepared {
     /// Keeps the statement alive.
     private let statement: Statement

@@ -38,7 +38,11 @@ struct ReaderStatements {
         // An index cannot seek into (priority descending, rank ascending) at once: first the rest of the priority, then
         // the priorities below. The same goes for a time and the serials of that time.
         readyAtPriority = try jobs(
-            "INDEXED BY jobs_ready WHERE state = 3 AND lane = ?1 AND priority = ?2 AND rank >= ?3 ORDER BY rank LIMIT ?4")
+            """
+            INDEXED BY jobs_ready WHERE state = 3 AND lane = ?1 AND priority = ?2 AND rank >= ?3
+            ORDER BY rank LIMIT ?4
+            """
+        )
         readyBelowPriority = try jobs(
             """
             INDEXED BY jobs_ready WHERE state = 3 AND lane = ?1 AND priority < ?2 ORDER BY priority DESC, rank LIMIT ?3

@@ -79,7 +79,8 @@ extension RecoveredState {
         let rows = try Row.fetchCursor(db, sql: "SELECT * FROM operations ORDER BY number")
         while let row = try rows.next() {
             let number: Int64 = row["number"]
-            guard let kind = OperationRow.Kind(rawValue: row["kind"]), let state = JobState(rawValue: row["state"]) else {
+            guard let kind = OperationRow.Kind(rawValue: row["kind"]), let state = JobState(rawValue: row["state"])
+            else {
                 throw StoreError.corrupt("operation \(number) is of an unknown kind or state")
             }
             let type: Int32? = row["type"]

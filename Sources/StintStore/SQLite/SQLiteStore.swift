@@ -26,8 +26,8 @@ package final class SQLiteStore: Store {
 
     /// Opens a database, or makes one; its folder is made too when the folder above exists.
     ///
-    /// - Throws: ``StoreError``: `inUse`, `notWritable`, `corrupt` (also: no database at all), `tooNew`, `full`. Nothing
-    ///   is ever wiped to get a database open.
+    /// - Throws: ``StoreError``: `inUse`, `notWritable`, `corrupt` (also: no database at all), `tooNew`, `full`.
+    ///   Nothing is ever wiped to get a database open.
     package init(path: String) throws {
         let file = try DatabaseFile(path)
         self.path = file.path
@@ -38,7 +38,9 @@ package final class SQLiteStore: Store {
         queue = try StoreError.translating { try SQLiteConnection.openWriter(file.path) }
         let queue = queue
         writer = try StoreError.translating {
-            let (writer, log) = try queue.writeWithoutTransaction { db in (try SQLiteWriter(db), try WriteAheadLog(db, path: file.path)) }
+            let (writer, log) = try queue.writeWithoutTransaction { db in
+                (try SQLiteWriter(db), try WriteAheadLog(db, path: file.path))
+            }
             return WriterBox(writer: writer, log: log, lock: lock)
         }
     }

@@ -22,8 +22,8 @@ final class StoreLock: Sendable {
             guard reason == EWOULDBLOCK else {
                 throw StoreError(
                     .failed,
-                    "the lock file \(path) cannot be locked: \(SystemError.text(reason)). A database needs a local file "
-                        + "system that supports flock.")
+                    "the lock file \(path) cannot be locked: \(SystemError.text(reason)). A database needs a local "
+                        + "file system that supports flock.")
             }
             throw StoreError(
                 .inUse,

@@ -3,10 +3,10 @@ import GRDBSQLite
 
 /// When the write-ahead log is copied into the database file.
 ///
-/// SQLite would do it inside the COMMIT that crosses a bound, and every reply of that commit would wait. So autocheckpoint
-/// is off; maintenance does it between commits: past ``idlePages`` when nothing waits, past twice ``boundBytes`` in any
-/// case. After a whole checkpoint SQLite starts the log over in the same file: overwriting it costs half of what growing
-/// it does, so up to ``keptBytes`` it is not cut.
+/// SQLite would do it inside the COMMIT that crosses a bound, and every reply of that commit would wait. So
+/// autocheckpoint is off; maintenance does it between commits: past ``idlePages`` when nothing waits, past twice
+/// ``boundBytes`` in any case. After a whole checkpoint SQLite starts the log over in the same file: overwriting it
+/// costs half of what growing it does, so up to ``keptBytes`` it is not cut.
 final class WriteAheadLog {
     static let boundBytes = 8 * 1_048_576
     static let keptBytes = 3 * boundBytes
@@ -56,8 +56,8 @@ final class WriteAheadLog {
         isStuck || fill.pointee.pages - fill.pointee.copied >= (isIdle ? Self.idlePages : 2 * pagesMax)
     }
 
-    /// Copies what no reader is in the way of, while readers go on. When they have kept the log from starting over until
-    /// it is four times its bound, they are waited for, shortly.
+    /// Copies what no reader is in the way of, while readers go on. When they have kept the log from starting over
+    /// until it is four times its bound, they are waited for, shortly.
     func checkpoint() throws(StoreError) {
         let isStuck = isStuck
         var pages: Int32 = 0

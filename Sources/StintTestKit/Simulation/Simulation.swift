@@ -28,6 +28,7 @@ package final class Simulation {
     /// A life in which something happened that must not.
     package struct Failure: Error, Sendable, CustomStringConvertible {
         package let seed: UInt64
+        package let operations: Int
         package let problems: [String]
         package let history: [String]
 
@@ -37,7 +38,7 @@ package final class Simulation {
             \(problems.prefix(10).map { "  " + $0 }.joined(separator: "\n"))
             what happened last:
             \(history.suffix(60).map { "  " + $0 }.joined(separator: "\n"))
-            to see it again: stint-sim --seed \(seed)
+            to see it again: stint-sim --seed \(seed) --operations \(operations)
             """
         }
     }
@@ -68,12 +69,15 @@ package final class Simulation {
     private let keepsHistory: Bool
     private let operations: Int
 
-    /// - Parameter keepsHistory: Writes down every act, for a life that failed before.
-    package init(seed: UInt64, keepsHistory: Bool = false) {
+    /// - Parameters:
+    ///   - operations: Random acts before the faults stop; nil: 500 to 2 000, by the seed.
+    ///   - keepsHistory: Writes down every act, for a life that failed before.
+    package init(seed: UInt64, operations: Int? = nil, keepsHistory: Bool = false) {
         self.seed = seed
         self.keepsHistory = keepsHistory
         random = SeededRandom(seed: seed)
-        operations = 500 + Int(random.next(upTo: 1_500))
+        let chosen = 500 + Int(random.next(upTo: 1_500))
+        self.operations = operations ?? chosen
         report = Report(seed: seed)
         broker = SimulatedBroker(
             BrokerTurn.Configuration(settings: Self.settings, seed: random.next()), at: SimulatedBroker.start)
@@ -82,11 +86,11 @@ package final class Simulation {
     }
 
     /// Runs a life, and when it fails runs it again with its history written down.
-    package static func run(seed: UInt64) throws -> Report {
+    package static func run(seed: UInt64, operations: Int? = nil) throws -> Report {
         do {
-            return try Simulation(seed: seed).run()
+            return try Simulation(seed: seed, operations: operations).run()
         } catch is Failure {
-            return try Simulation(seed: seed, keepsHistory: true).run()
+            return try Simulation(seed: seed, operations: operations, keepsHistory: true).run()
         }
     }
 
@@ -220,7 +224,7 @@ package final class Simulation {
 
     func failIfBroken() throws {
         guard !ledger.problems.isEmpty else { return }
-        throw Failure(seed: seed, problems: ledger.problems, history: history)
+        throw Failure(seed: seed, operations: operations, problems: ledger.problems, history: history)
     }
 
     /// The broker ended and another one opened the store.

@@ -11,7 +11,8 @@ extension StoreContract {
             try scenario.commit()
             let job = try require(scenario.reader.details(row.id), "the job")
             try expect(job.row, is: row, "the row")
-            try expect([job.result, job.error, job.progress, job.log].map(\.text), is: ["r", "e", "p", "l"], "the bytes")
+            try expect(
+                [job.result, job.error, job.progress, job.log].map(\.text), is: ["r", "e", "p", "l"], "the bytes")
             try expect(job.workerName, is: "alice", "the worker")
             try expect(job.attempts.count, is: 1, "the number of attempts")
             let attempt = job.attempts[0]

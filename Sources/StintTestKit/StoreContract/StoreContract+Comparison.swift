@@ -122,7 +122,8 @@ private final class RandomLife {
         try same(
             reader.readyPage(type: line, from: place, limit: limit),
             answers.readyPage(type: line, from: place, limit: limit), "ready from \(place)")
-        let due = SchedulePosition(runAt: scenario.now + .milliseconds(Int64(chance(30) - 10)), serial: Int64(chance(200)))
+        let due = SchedulePosition(
+            runAt: scenario.now + .milliseconds(Int64(chance(30) - 10)), serial: Int64(chance(200)))
         try same(
             reader.scheduledPage(from: due, limit: limit), answers.scheduledPage(from: due, limit: limit),
             "scheduled from \(due)")

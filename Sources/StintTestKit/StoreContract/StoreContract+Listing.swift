@@ -27,7 +27,8 @@ extension StoreContract {
             scenario.write(.update, row)
             try scenario.commit()
             for _ in 0..<2 {
-                try expect(scenario.reader.list(JobQuery(state: .cancelled, limit: 9)).map(\.row), is: [row], "the jobs")
+                try expect(
+                    scenario.reader.list(JobQuery(state: .cancelled, limit: 9)).map(\.row), is: [row], "the jobs")
                 try scenario.maintain()
             }
             scenario.write(.delete, row)
@@ -97,7 +98,8 @@ extension StoreContract {
             try scenario.commit()
             try expect(scenario.reader.list(JobQuery(state: .dead, limit: 9)).map(\.row), is: [row], "the dead")
             try scenario.maintain()
-            try expect(scenario.reader.list(JobQuery(state: .dead, limit: 9)).map(\.row), is: [row], "the dead, indexed")
+            try expect(
+                scenario.reader.list(JobQuery(state: .dead, limit: 9)).map(\.row), is: [row], "the dead, indexed")
         },
         Check("finished jobs are read oldest first, after a place and before a time") { scenario in
             var rows: [JobRow] = []

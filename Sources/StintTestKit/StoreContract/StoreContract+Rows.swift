@@ -45,7 +45,8 @@ extension StoreContract {
                 GrantRow(first: token, worker: 7, slots: 65_535, grantedAt: scenario.now, entries: entries)
             }
             let wide: [GrantRow.Entry] = [
-                .init(serial: rows[3].serial, offset: .max, attempt: .max), .init(serial: 1 << 60, offset: 0, attempt: 1),
+                .init(serial: rows[3].serial, offset: .max, attempt: .max),
+                .init(serial: 1 << 60, offset: 0, attempt: 1),
                 .init(serial: rows[0].serial, offset: 5, attempt: 0),
             ]
             scenario.add(.grant(grant(tokens[2], wide)))

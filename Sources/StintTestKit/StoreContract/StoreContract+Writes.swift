@@ -146,7 +146,8 @@ extension StoreContract {
             var row = JobRow(
                 id: JobID(high: isHigh ? .max : UInt64(index), low: isHigh ? .max - UInt64(index) : 0),
                 serial: Int64(index) + 1, type: TypeIndex(isHigh ? Limits.typesMax : 0), state: state,
-                priority: isHigh ? .max : .min, rank: isHigh ? .max - Int64(index) : .min + Int64(index), runAt: farTime,
+                priority: isHigh ? .max : .min, rank: isHigh ? .max - Int64(index) : .min + Int64(index),
+                runAt: farTime,
                 createdAt: farTime, attemptsMax: isHigh ? .max : 0, payloadBytes: isHigh ? .max : 0,
                 digest: isHigh ? .max : 1 << 63)
             row.finishedAt = farTime

@@ -10,8 +10,8 @@ import StintStore
 ///     }
 ///
 /// Each check gets a place that is empty, opens it as often as it likes, and closes what it opened. It throws a
-/// ``Failure`` with a sentence. What a store does to a batch that breaks the rules, trapping, needs a process of its own
-/// and is left to the tests of the store.
+/// ``Failure`` with a sentence. What a store does to a batch that breaks the rules, trapping, needs a process of its
+/// own and is left to the tests of the store.
 package enum StoreContract {
     package struct Check: Sendable, CustomStringConvertible {
         package let name: String

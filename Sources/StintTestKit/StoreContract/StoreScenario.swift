@@ -67,7 +67,8 @@ package final class StoreScenario {
     package func nextID() -> JobID {
         counter = (counter + 1) % 4_096
         return JobID(
-            milliseconds: UInt64(now.milliseconds) + UInt64(numbers.nextSerial), counter: counter, random: random.next())
+            milliseconds: UInt64(now.milliseconds) + UInt64(numbers.nextSerial), counter: counter, random: random.next()
+        )
     }
 
     package func nextToken() -> FencingToken {

@@ -76,6 +76,12 @@ struct Disk {
 
     /// Rows that a step of an operation reads, oldest first.
     func finished(_ step: BrokerState.Step) -> [JobRow] {
+        if step.state == .scheduled {
+            let line = rows.values.filter {
+                $0.state == .scheduled && ($0.runAt, $0.serial) > (step.afterTime, step.afterSerial)
+            }
+            return Array(line.sorted { $0.schedulePosition < $1.schedulePosition }.prefix(step.limit))
+        }
         let found = rows.values.filter { row in
             row.state == step.state && (step.type ?? row.type) == row.type && row.finishedAt < step.before
                 && (row.finishedAt, row.serial) > (step.afterTime, step.afterSerial)

@@ -32,6 +32,8 @@ struct TestBroker {
     var pages: [(request: PageRequest, read: (rows: [JobRow], batch: UInt64)?)] = []
     /// Whether a turn also commits, hands its frames to the socket and reads the pages it asked for.
     var isInstant = true
+    /// How far the wall clock was set away from where it would be, in milliseconds.
+    var wallOffset: Int64 = 0
     var wake: Instant
     private let settings: BrokerState.Settings
     private let keep: Retention
@@ -143,8 +145,15 @@ struct TestBroker {
 
     mutating func advance(by duration: Duration) {
         now.instant = now.instant + duration
-        now.wall = WallTime(milliseconds: 1_700_000_000_000 + (now.instant.nanoseconds - 1_000_000_000) / 1_000_000)
+        now.wall = WallTime(
+            milliseconds: 1_700_000_000_000 + wallOffset + (now.instant.nanoseconds - 1_000_000_000) / 1_000_000)
         turn()
+    }
+
+    /// Someone sets the wall clock; the monotonic one does not notice.
+    mutating func stepWall(by duration: Duration) {
+        wallOffset += duration.inMilliseconds
+        advance(by: .zero)
     }
 
     /// Ends this life of the broker with all that is durable, and begins the next.
