@@ -42,7 +42,8 @@ final class BrokerLoop {
         while true {
             poller.watch(workersSlot, turn.readsWorkers)
             poller.watch(clientsSlot, turn.readsClients)
-            let patience = blocked.isEmpty ? wake - Self.now().instant : min(wake - Self.now().instant, .milliseconds(5))
+            let patience =
+                blocked.isEmpty ? wake - Self.now().instant : min(wake - Self.now().instant, .milliseconds(5))
             poller.wait(upTo: max(.zero, patience))
             control.waker.clear()
 

@@ -45,7 +45,8 @@ public struct BrokerService: Service {
 
     /// - Parameter onReady: Called once, when jobs can be enqueued and workers can join.
     public init(
-        _ configuration: BrokerConfiguration, logger: Logger, onReady: @escaping @Sendable (Addresses) -> Void = { _ in }
+        _ configuration: BrokerConfiguration, logger: Logger,
+        onReady: @escaping @Sendable (Addresses) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.logger = logger

@@ -93,7 +93,9 @@ extension BrokerTurn {
                 continue
             }
             if let cached = cache.take(job.serial) {
-                if !builder.hasRoom(for: cached.payload.count + cached.extras.count) { flush(&builder, to: session, peer) }
+                if !builder.hasRoom(for: cached.payload.count + cached.extras.count) {
+                    flush(&builder, to: session, peer)
+                }
                 builder.add(
                     job, token: token, payload: cached.payload, extras: cached.extras, checkpoint: [],
                     lines: state.lines)

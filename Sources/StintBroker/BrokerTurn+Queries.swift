@@ -195,7 +195,7 @@ extension BrokerTurn {
         answer.malformed = malformed
         var bytes = 0
         var serving = Array(repeating: UInt32(0), count: state.lines.count)
-        state.workers.forEach { _, worker in
+        state.workers.visit { _, worker in
             guard worker.session != nil else { return }
             var status = Stint_V1_WorkerStatus()
             status.name = worker.row.name

@@ -264,7 +264,11 @@ package struct BrokerTurn {
             return outcome
         }
         let current: JobRow?
-        if let slot = state.jobs.slot(of: lease.id) { current = state.jobs[slot].row } else { current = try row(lease.id) }
+        if let slot = state.jobs.slot(of: lease.id) {
+            current = state.jobs[slot].row
+        } else {
+            current = try row(lease.id)
+        }
         guard let current else { return nil }
         return try reader.outcome(of: lease.token, serial: current.serial)
     }

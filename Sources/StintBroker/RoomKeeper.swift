@@ -36,7 +36,8 @@ final class RoomKeeper: Sendable {
     /// Returns when there is room for the batch.
     func make(for batch: borrowing Batch) throws {
         // A row costs its bytes in the log and later in the file; indexes and page headers double that.
-        let bytes = batch.blobs.reduce(Int64(0)) { $0 + Int64($1.count) } + Int64(batch.jobs.count + batch.rows.count) * 512
+        let bytes =
+            batch.blobs.reduce(Int64(0)) { $0 + Int64($1.count) } + Int64(batch.jobs.count + batch.rows.count) * 512
         let needed = Self.marginBytes + bytes * 3
         var saidSo = false
         while try store.freeBytes() < needed {

@@ -82,7 +82,9 @@ struct SeedRange: ExpressibleByArgument {
 
     init?(argument: String) {
         let ends = argument.split(separator: ".", omittingEmptySubsequences: true)
-        guard ends.count == 2, let first = UInt64(ends[0]), let last = UInt64(ends[1]), first <= last else { return nil }
+        guard ends.count == 2, let first = UInt64(ends[0]), let last = UInt64(ends[1]), first <= last else {
+            return nil
+        }
         range = first...last
     }
 }

@@ -135,7 +135,9 @@ import Testing
         #expect(broker.checkInvariants() == [])
     }
 
-    @Test("a leased job that is cancelled is completed if its worker says so in time, else cancelled", arguments: [true, false])
+    @Test(
+        "a leased job that is cancelled is completed if its worker says so in time, else cancelled",
+        arguments: [true, false])
     func cancelLeased(completes: Bool) throws {
         let broker = SimulatedBroker(seed: 5)
         let alice = broker.join("alice", slots: 1)

@@ -58,7 +58,8 @@ import Testing
         #expect(broker.enqueue([SimulatedBroker.group([id, id], type: "mail")], by: client) == .duplicates([1]))
         let next = broker.nextID()
         let groups = [
-            SimulatedBroker.group([next], type: "mail"), SimulatedBroker.group([next], type: "mail", payload: Self.other),
+            SimulatedBroker.group([next], type: "mail"),
+            SimulatedBroker.group([next], type: "mail", payload: Self.other),
         ]
         #expect(broker.enqueue(groups, by: client) == .refused(.conflict))
         #expect(broker.details(next) == nil)  // all or nothing
@@ -71,7 +72,8 @@ import Testing
         let client = broker.connect()
         let fresh = broker.nextID()
         let groups = [
-            SimulatedBroker.group([fresh], type: "mail"), SimulatedBroker.group([taken], type: "mail", payload: Self.other),
+            SimulatedBroker.group([fresh], type: "mail"),
+            SimulatedBroker.group([taken], type: "mail", payload: Self.other),
         ]
         #expect(broker.enqueue(groups, by: client) == .refused(.conflict))
         #expect(broker.details(fresh) == nil)
@@ -156,7 +158,8 @@ import Testing
         let client = broker.connect()
         broker.change { $0.storeIsFull = true }
         #expect(
-            broker.enqueue([SimulatedBroker.group([broker.nextID()], type: "mail")], by: client) == .refused(.storeFull))
+            broker.enqueue([SimulatedBroker.group([broker.nextID()], type: "mail")], by: client) == .refused(.storeFull)
+        )
         broker.change { $0.drain() }
         #expect(
             broker.enqueue([SimulatedBroker.group([broker.nextID()], type: "mail")], by: client) == .refused(.draining))

@@ -91,7 +91,9 @@ import Testing
         let lease = try #require(broker.assignment(of: job, to: alice))
         var random = SeededRandom(seed: 4)
         let real = Frame.encode(.heartbeat(Stint_V1_Heartbeat(number: 1, running: [lease.lease])), session: 5)
-        var frames: [[UInt8]] = [[], [0], [0xFF], Array(repeating: 0xFF, count: 4_096), Array(repeating: 10, count: 999)]
+        var frames: [[UInt8]] = [
+            [], [0], [0xFF], Array(repeating: 0xFF, count: 4_096), Array(repeating: 10, count: 999),
+        ]
         for _ in 0..<2_000 {
             var body = real
             body[Int(random.next(upTo: UInt64(body.count - 1)))] = UInt8(truncatingIfNeeded: random.next())

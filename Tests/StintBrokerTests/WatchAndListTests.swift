@@ -41,7 +41,9 @@ import Testing
             message.limit = 10
             client.clear()
             broker.ask(.listJobs(message), from: client)
-            for case .jobsAnswer(let answer) in client.received { return answer.jobs.compactMap { try? $0.id.id(field: "id") } }
+            for case .jobsAnswer(let answer) in client.received {
+                return answer.jobs.compactMap { try? $0.id.id(field: "id") }
+            }
             return []
         }
         #expect(list(.leased) == [leased])

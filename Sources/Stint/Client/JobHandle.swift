@@ -18,7 +18,9 @@ public struct JobHandle<Result: Decodable & Sendable>: Sendable {
     public var value: Result {
         get async throws {
             let outcome = try await client.outcome(of: id)
-            guard outcome.state == .completed else { throw JobFailure(id: id, state: outcome.state, error: outcome.error) }
+            guard outcome.state == .completed else {
+                throw JobFailure(id: id, state: outcome.state, error: outcome.error)
+            }
             return try PayloadCoding.decode(Result.self, from: outcome.result)
         }
     }

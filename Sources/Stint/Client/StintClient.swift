@@ -93,7 +93,8 @@ public final class StintClient: Sendable {
         guard jobs.count <= Limits.enqueueJobsMax else {
             throw StintError(
                 Refusal(
-                    .invalid, "\(jobs.count) jobs in one request, over the limit of \(Limits.enqueueJobsMax); split it"))
+                    .invalid, "\(jobs.count) jobs in one request, over the limit of \(Limits.enqueueJobsMax); split it")
+            )
         }
         var builder = JobGroupsBuilder()
         var jobIDs: [JobID] = []

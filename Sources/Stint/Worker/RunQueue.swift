@@ -149,7 +149,11 @@ final class RunQueue: Sendable {
             var look = nextLook
             for index in state.slots.indices {
                 guard let slot = state.slots[index], slot.reason == nil else { continue }
-                if slot.deadline <= now { stop(slot: index, .timedOut, &state) } else { look = min(look, slot.deadline) }
+                if slot.deadline <= now {
+                    stop(slot: index, .timedOut, &state)
+                } else {
+                    look = min(look, slot.deadline)
+                }
             }
             state.plannedLook = look
             return look

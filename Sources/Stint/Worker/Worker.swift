@@ -39,7 +39,8 @@ public final class Worker: Service {
                 guard let number = Int(text), allowed.contains(number) else {
                     throw StintError(
                         .configuration, isRetryable: false,
-                        "\(key) is \"\(text)\"; expected a whole number from \(allowed.lowerBound) to \(allowed.upperBound)")
+                        "\(key) is \"\(text)\"; expected a whole number from \(allowed.lowerBound) to \(allowed.upperBound)"
+                    )
                 }
                 return number
             }

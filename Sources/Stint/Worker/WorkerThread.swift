@@ -174,7 +174,8 @@ final class WorkerThread {
                 if group.reason == .jobCancelled { cancelled += try group.leases() } else { lost += try group.leases() }
             }
             session.welcomed(
-                lease: .milliseconds(Int64(clamping: welcome.leaseMs)), heartbeat: .milliseconds(Int64(clamping: max(1, welcome.heartbeatMs))),
+                lease: .milliseconds(Int64(clamping: welcome.leaseMs)),
+                heartbeat: .milliseconds(Int64(clamping: max(1, welcome.heartbeatMs))),
                 lost: lost, cancelled: cancelled, at: Self.now(), &actions)
             reports.sessionBegan()
             control.joined()
@@ -224,7 +225,8 @@ final class WorkerThread {
                 number: index < message.attempts.count ? Int(message.attempts[index]) : 1,
                 attemptsMax: Int(index < message.attemptsMax.count ? message.attemptsMax[index] : type.attemptsMax),
                 priority: Int(details[index]?.priority ?? 0), token: lease.token,
-                timeout: .milliseconds(Int64(clamping: min(type.timeoutMs, 1 << 40))), payload: message.payloads[offset..<end],
+                timeout: .milliseconds(Int64(clamping: min(type.timeoutMs, 1 << 40))),
+                payload: message.payloads[offset..<end],
                 checkpoint: details[index].flatMap { $0.checkpoint.isEmpty ? nil : $0.checkpoint })
             offset = end
             leases.append(lease)

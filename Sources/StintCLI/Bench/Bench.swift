@@ -70,7 +70,9 @@ struct Bench: AsyncParsableCommand {
     }
 
     /// Jobs a second from now until so many are completed in all.
-    private func perSecond(_ client: StintClient, total: Int, while body: @escaping () async throws -> Void) async throws -> Double {
+    private func perSecond(_ client: StintClient, total: Int, while body: @escaping () async throws -> Void)
+        async throws -> Double
+    {
         let before = try await client.status().types[BenchJob.type]?.counts.completed ?? 0
         let start = ContinuousClock.now
         try await body()

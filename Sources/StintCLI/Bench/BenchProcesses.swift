@@ -151,7 +151,8 @@ extension Bench {
             let client = try StintClient()
             defer { client.close() }
             _ = try await client.status()
-            let payload = Data("\"".utf8) + Data(repeating: UInt8(ascii: "x"), count: payloadBytes - 2) + Data("\"".utf8)
+            let payload =
+                Data("\"".utf8) + Data(repeating: UInt8(ascii: "x"), count: payloadBytes - 2) + Data("\"".utf8)
             let start = ContinuousClock.now
             let (jobs, batch) = (jobs, batch)
             let lanes = batch == 1 ? 512 : 32

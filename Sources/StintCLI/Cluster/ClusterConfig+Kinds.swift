@@ -13,7 +13,8 @@ extension ConfigValue where Value == String {
         let ports = ports(for: use)
         return .text(
             unit: "endpoint", range: "`tcp://HOST:PORT`, `ipc://PATH`" + (use == .bind ? ", `tcp://*:PORT`" : ""),
-            expected: "an endpoint, tcp://HOST:PORT or ipc://PATH (\(host) without spaces, PORT from \(ports.lowerBound) to 65535)",
+            expected:
+                "an endpoint, tcp://HOST:PORT or ipc://PATH (\(host) without spaces, PORT from \(ports.lowerBound) to 65535)",
             pattern: use == .bind ? #"^(tcp://.+:[0-9]+|ipc://.+)$"# : #"^(tcp://[^*]+:[0-9]+|ipc://.+)$"#,
             isValid: { isEndpoint($0, for: use) })
     }

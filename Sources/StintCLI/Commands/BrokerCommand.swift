@@ -41,7 +41,8 @@ extension ClusterConfig {
     var brokerConfiguration: BrokerConfiguration {
         get throws {
             guard case .sqlite(let path) = store.location else {
-                throw CommandError(.usage, "store.url is \"memory:\"; a broker needs sqlite:PATH, so that jobs survive it")
+                throw CommandError(
+                    .usage, "store.url is \"memory:\"; a broker needs sqlite:PATH, so that jobs survive it")
             }
             var broker = BrokerConfiguration(
                 clients: self.broker.clientsBind, workers: self.broker.workersBind, storePath: path)

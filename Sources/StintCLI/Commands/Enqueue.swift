@@ -68,7 +68,10 @@ struct Enqueue: AsyncParsableCommand {
 
     private static func time(_ text: String) -> Date? {
         (try? Date(text, strategy: .iso8601))
-            ?? (try? Date(text, strategy: .iso8601.year().month().day().timeZone(separator: .colon).time(includingFractionalSeconds: true)))
+            ?? (try? Date(
+                text,
+                strategy: .iso8601.year().month().day().timeZone(separator: .colon).time(
+                    includingFractionalSeconds: true)))
     }
 
     func run() async throws {
@@ -187,7 +190,8 @@ struct Enqueue: AsyncParsableCommand {
         }
         try await send(&batch, upTo: number, client, &stored)
         StandardError.write(
-            "stint: \(stored.new) jobs enqueued" + (stored.duplicates > 0 ? ", \(stored.duplicates) existed already" : ""))
+            "stint: \(stored.new) jobs enqueued"
+                + (stored.duplicates > 0 ? ", \(stored.duplicates) existed already" : ""))
     }
 
     private func send(

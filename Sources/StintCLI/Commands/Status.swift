@@ -90,7 +90,8 @@ extension ClusterStatus {
 
     var page: String {
         var lines: [String] = []
-        var table = Table("TYPE", "WAITING", "SCHEDULED", "READY", "LEASED", "COMPLETED", "DEAD", "CANCELLED", "WORKERS")
+        var table = Table(
+            "TYPE", "WAITING", "SCHEDULED", "READY", "LEASED", "COMPLETED", "DEAD", "CANCELLED", "WORKERS")
         for (name, type) in types.sorted(by: { $0.key < $1.key }) {
             let counts = type.counts
             let workers = type.workers == 0 && counts.unfinished > 0 ? "none" : "\(type.workers)"
@@ -99,7 +100,8 @@ extension ClusterStatus {
                 "\(counts.completed)", "\(counts.dead)", "\(counts.cancelled)", workers)
         }
         lines.append(table.isEmpty ? "no jobs yet" : table.printed())
-        for (name, type) in types.sorted(by: { $0.key < $1.key }) where type.workers == 0 && type.counts.unfinished > 0 {
+        for (name, type) in types.sorted(by: { $0.key < $1.key }) where type.workers == 0 && type.counts.unfinished > 0
+        {
             let withdrawn = workers.filter { $0.withdrawn.contains(name) }.map(\.name)
             let count = type.counts.unfinished
             lines.append(

@@ -43,14 +43,17 @@ struct WorkerCommand: AsyncParsableCommand {
     }
 
     private func checked(_ slots: Int) throws -> Int {
-        guard Limits.slots.contains(slots) else { throw CommandError(.usage, "--slots is \(slots); expected 1 to 4096") }
+        guard Limits.slots.contains(slots) else {
+            throw CommandError(.usage, "--slots is \(slots); expected 1 to 4096")
+        }
         return slots
     }
 
     private func chosen(
         of cluster: ClusterConfig
     ) throws -> (name: String, ClusterConfig.Pool, [String: ClusterConfig.ExecHandler]) {
-        let hosted = cluster.pools.compactMap { name, pool -> (String, ClusterConfig.Pool, [String: ClusterConfig.ExecHandler])? in
+        let hosted = cluster.pools.compactMap {
+            name, pool -> (String, ClusterConfig.Pool, [String: ClusterConfig.ExecHandler])? in
             guard case .handlers(let handlers) = pool.work else { return nil }
             return (name, pool, handlers)
         }.sorted { $0.0 < $1.0 }
@@ -67,7 +70,8 @@ struct WorkerCommand: AsyncParsableCommand {
         }
         guard let found = hosted.first(where: { $0.0 == pool }) else {
             throw CommandError(
-                .usage, "there is no pool \"\(pool)\" with \"handlers\" in the file; it has: \(names.isEmpty ? "none" : names)")
+                .usage,
+                "there is no pool \"\(pool)\" with \"handlers\" in the file; it has: \(names.isEmpty ? "none" : names)")
         }
         return found
     }

@@ -84,7 +84,8 @@ extension WallTime {
     /// `2026-11-21T03:00:00.000Z`.
     var rfc3339: String {
         Date(timeIntervalSince1970: Double(milliseconds) / 1_000)
-            .formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
+            .formatted(
+                .iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
     }
 
     /// `3 s ago`, `in 5 min`, for people.

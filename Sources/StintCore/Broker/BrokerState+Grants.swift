@@ -45,7 +45,8 @@ extension BrokerState {
 
         var taken = 0
         while taken < 64 {
-            let worker = pools[pool].firstWithSlots >= 0 || !isShort
+            let worker =
+                pools[pool].firstWithSlots >= 0 || !isShort
                 ? pools[pool].firstWithSlots : pools[pool].firstPrefetching
             guard worker >= 0, !workers[worker].withdrawn.contains(type) else {
                 // A worker that withdrew this type is passed over by turning its list.
@@ -143,7 +144,8 @@ extension BrokerState {
             entries.append(GrantRow.Entry(serial: row.serial, offset: UInt32(offset), attempt: attempt))
             effects.assigned.append(
                 AssignedJob(
-                    id: row.id, slot: slot, stamp: jobs[slot].stamp, serial: row.serial, digest: row.digest, payloadBytes: row.payloadBytes, type: row.type,
+                    id: row.id, slot: slot, stamp: jobs[slot].stamp, serial: row.serial, digest: row.digest,
+                    payloadBytes: row.payloadBytes, type: row.type,
                     priority: row.priority, attempt: attempt, attemptsMax: row.attemptsMax))
         }
         effects.rows.append(

@@ -102,7 +102,7 @@ package struct WorkerTable: Sendable {
     }
 
     /// Every worker, in slot order.
-    package func forEach(_ body: (Int32, Worker) -> Void) {
+    package func visit(_ body: (Int32, Worker) -> Void) {
         for index in all.indices {
             if let worker = all[index] { body(Int32(index), worker) }
         }

@@ -140,7 +140,8 @@ extension Simulation {
             if !answer.wasRunning { ledger.cancelled(id) }
         case .operationAnswer(let answer):
             switch client.answered(answer.request) {
-            case .replay(_, let request, _), .discard(_, let request): same(request, answer.jobs << 32 | answer.operation)
+            case .replay(_, let request, _), .discard(_, let request):
+                same(request, answer.jobs << 32 | answer.operation)
             case .enqueue, .cancel, .get, .list, .status, .watch, nil: break
             }
         case .refused(let refusal): refused(client.answered(refusal.request), refusal)

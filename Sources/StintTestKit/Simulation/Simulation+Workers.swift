@@ -274,7 +274,9 @@ extension Simulation {
     /// Takes out the completions that do not count, before the message is forgotten.
     private func refuse(_ settled: Stint_V1_Settled, of worker: SimulatedWorkerProcess) {
         for refused in settled.refused {
-            guard let message = worker.session.unconfirmed.first(where: { $0.number == refused.number }) else { continue }
+            guard let message = worker.session.unconfirmed.first(where: { $0.number == refused.number }) else {
+                continue
+            }
             worker.settlements[message.key]?.completions.removeAll { $0.index == Int(refused.index) }
         }
     }

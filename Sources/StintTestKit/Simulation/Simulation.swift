@@ -194,7 +194,9 @@ package final class Simulation {
 
     /// Every lease is written down when it leaves, whether it arrives or not.
     private func writeTokens(_ body: [UInt8]) {
-        guard let decoded = try? Frame.decode(body) else { return ledger.problem("the broker sent what nobody can read") }
+        guard let decoded = try? Frame.decode(body) else {
+            return ledger.problem("the broker sent what nobody can read")
+        }
         guard case .assign(let assign) = decoded.message else { return }
         do {
             for assignment in try SimulatedPeer.assignments(assign) { ledger.assigned(assignment) }
