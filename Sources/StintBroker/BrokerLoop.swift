@@ -60,6 +60,8 @@ final class BrokerLoop {
             pages.ask(turn.takePageRequests())
             if try handOut(messages: messages) { wake = now.instant }
             try send()
+            // A job that was found corrupt while its frame was built waits in a batch of its own.
+            if turn.hasBatchToTake { wake = now.instant }
             if turn.state.isDraining, turn.isQuiet, blocked.isEmpty { return }
         }
     }

@@ -205,6 +205,9 @@ package struct BrokerTurn {
 
     // MARK: Batches
 
+    /// Whether ``takeBatch()`` would hand one out.
+    package var hasBatchToTake: Bool { committing == nil && !open.isEmpty }
+
     /// Hands out the open batch, if there is one and no other is under way.
     package mutating func takeBatch() -> Batch? {
         guard committing == nil, !open.isEmpty else { return nil }

@@ -12,8 +12,8 @@ struct StintSim: ParsableCommand {
         commandName: "stint-sim",
         abstract: "Runs simulated lives of a cluster, each made from one seed.",
         discussion: """
-            A life has clients, workers, crashes, failed commits, broken connections and jumping clocks. When a rule is \
-            broken, the seed and what happened last are printed and the exit code is 1. The same seed is the same life.
+            A life has clients, workers, crashes, failed commits, broken connections and jumping clocks. When a rule \
+            is broken, the seed and what happened last are printed and the exit code is 1. Same seed, same life.
             """)
 
     @Option(help: ArgumentHelp("Run the life of this seed.", valueName: "N"))

@@ -14,7 +14,7 @@ import StintWire
 ///     broker.advance(by: .seconds(15))  // nobody heard of alice since: the lease is over
 ///
 /// ``step()`` plays one turn of the loop around the broker. Commits and pages are answered at once unless
-/// ``holdsCommits`` or ``holdsPages`` says otherwise. ``crash(losesBatch:)`` keeps what the store holds and nothing else.
+/// ``holdsCommits`` or ``holdsPages`` says otherwise. ``crash(losesBatch:)`` keeps what the store holds, nothing else.
 ///
 /// Peers speak real frames: everything goes through StintWire in both directions.
 package final class SimulatedBroker {

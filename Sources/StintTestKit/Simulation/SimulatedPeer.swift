@@ -2,8 +2,8 @@ import StintCore
 import StintTransport
 import StintWire
 
-/// A worker or client of a test: sends what it is told to and keeps what it is sent. It has no will of its own; one that
-/// has is in ``Simulation``.
+/// A worker or client of a test: sends what it is told to and keeps what it is sent. It has no will of its own; those
+/// that have are in ``Simulation``.
 package final class SimulatedPeer {
     package enum Side: Sendable { case worker, client }
 
