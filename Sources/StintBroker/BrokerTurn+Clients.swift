@@ -6,15 +6,7 @@ import StintWire
 extension BrokerTurn {
     /// Takes one frame from the socket of the clients. Never traps on what it says.
     package mutating func receive(fromClient frame: [UInt8], at peer: PeerAddress, now: Moment) throws {
-        let session: SessionID
-        let message: Stint_V1_Envelope.OneOf_Message
-        do {
-            let envelope = try Frame.decode(frame)
-            (session, message) = (SessionID(envelope.session), envelope.message)
-        } catch {
-            malformed += 1
-            return
-        }
+        guard let (session, message) = opened(frame) else { return }
         if case .clientHello(let hello) = message { return greet(hello, session, peer) }
         guard clients.hears(session, at: peer) else { return sayHello(to: .client(session), peer) }
         do {
@@ -66,10 +58,6 @@ extension BrokerTurn {
         case .watch(let watch): try self.watch(watch, from: session)
         default: throw WireError.invalid(field: "envelope.message", "not a message of clients")
         }
-    }
-
-    func say(_ message: Stint_V1_Envelope.OneOf_Message, to session: SessionID) -> Outbox.Item {
-        .toClient(session, message)
     }
 
     mutating func refuse(_ refusal: Refusal, request: UInt64, to session: SessionID) {

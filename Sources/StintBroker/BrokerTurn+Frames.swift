@@ -125,6 +125,15 @@ extension BrokerTurn {
         outgoing.append(OutgoingFrame(destination: .worker(session), peer: peer, body: body, grants: grants))
     }
 
+    /// What a frame holds; nil, and counted, when it is no message at all.
+    mutating func opened(_ frame: [UInt8]) -> (SessionID, Stint_V1_Envelope.OneOf_Message)? {
+        guard let envelope = try? Frame.decode(frame) else {
+            malformed += 1
+            return nil
+        }
+        return (SessionID(envelope.session), envelope.message)
+    }
+
     // MARK: At once
 
     mutating func send(

@@ -7,15 +7,7 @@ import StintWire
 extension BrokerTurn {
     /// Takes one frame from the socket of the workers. Never traps on what it says.
     package mutating func receive(fromWorker frame: [UInt8], at peer: PeerAddress, now: Moment) throws {
-        let session: SessionID
-        let message: Stint_V1_Envelope.OneOf_Message
-        do {
-            let envelope = try Frame.decode(frame)
-            (session, message) = (SessionID(envelope.session), envelope.message)
-        } catch {
-            malformed += 1
-            return
-        }
+        guard let (session, message) = opened(frame) else { return }
         if case .workerHello(let hello) = message { return greet(hello, session, peer, now) }
         guard workers.hears(session, at: peer), let worker = state.workers.slot(of: session) else {
             return sayHello(to: .worker(session), peer)

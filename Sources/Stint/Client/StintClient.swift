@@ -225,8 +225,7 @@ public final class StintClient: Sendable {
             message.dryRun = dryRun
             return .replayDead(message)
         }
-        guard case .operationAnswer(let operation) = answer else { throw Self.strangeAnswer }
-        return (Int(operation.jobs), Int(operation.operation))
+        return try Self.operation(answer)
     }
 
     /// Removes dead jobs for good, with their history. Returns as ``replayDead(_:dryRun:timeout:)``.
@@ -242,7 +241,13 @@ public final class StintClient: Sendable {
             message.dryRun = dryRun
             return .discardDead(message)
         }
-        guard case .operationAnswer(let operation) = answer else { throw Self.strangeAnswer }
+        return try Self.operation(answer)
+    }
+
+    private static func operation(
+        _ answer: Stint_V1_Envelope.OneOf_Message
+    ) throws -> (jobs: Int, operation: Int) {
+        guard case .operationAnswer(let operation) = answer else { throw strangeAnswer }
         return (Int(operation.jobs), Int(operation.operation))
     }
 

@@ -158,8 +158,6 @@ extension BrokerState {
 
     // MARK: A worker's list of leases
 
-    func isLast(_ slot: Int32, of worker: Int32) -> Bool { workers[worker].lastLease == slot }
-
     mutating func linkLease(_ slot: Int32, of worker: Int32) {
         let last = workers[worker].lastLease
         jobs[slot].lease.previous = last

@@ -15,9 +15,6 @@ extension BrokerState {
         return nextWake(at: now)
     }
 
-    /// Whatever kept the broker from listening until now, silence until now proves nothing.
-    package mutating func listened(at now: Moment) { amnesty = max(amnesty, now.instant) }
-
     private mutating func makeDueJobsReady(at now: Moment, into effects: inout Effects) {
         for _ in 0..<Limits.dueJobsPerTurn {
             guard let first = schedule.first(jobs), first.key.runAt <= now.wall else { return }

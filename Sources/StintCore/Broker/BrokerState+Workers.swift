@@ -221,10 +221,8 @@ extension BrokerState {
         workers[worker].released = max(workers[worker].released, token.sequence)
     }
 
-    func forgetful(_ worker: Int32) -> Bool { workers[worker].leases == 0 && workers[worker].chosen.isEmpty }
-
     mutating func forget(_ worker: Int32) {
-        precondition(forgetful(worker))
+        precondition(workers[worker].leases == 0 && workers[worker].chosen.isEmpty)
         if workers[worker].settledChanged { settledFor.removeAll { $0 == worker } }
         leavePool(worker)
         workers.remove(worker)
