@@ -41,42 +41,41 @@ extension BrokerTurn {
             let sentence = "the job at which the page began is gone; list from the start again"
             return refuse(Refusal(.notFound, sentence), request: message.request, to: session)
         }
-        let found: [StoredJob]
-        if message.state == .leased {
-            found = try leased(type: type, limit: limit, after: after)
-        } else {
-            found = try list(state: message.state.state, type: type, limit: limit, after: after)
-        }
+        let page =
+            if message.state == .leased {
+                try leased(type: type, limit: limit, after: after)
+            } else {
+                try list(JobQuery(state: message.state.state, type: type, limit: limit, after: after))
+            }
         var bytes = 0
-        for job in found {
+        for job in page.jobs {
             let described = describe(job)
             bytes += 512 + described.error.utf8.count + described.progress.count + job.extras.count
             // A page is also bounded in bytes; the next one begins where this one had to end.
             guard bytes <= Self.answerBytesMax || answer.jobs.isEmpty else { break }
             answer.jobs.append(described)
         }
-        if answer.jobs.count == limit || answer.jobs.count < found.count, !answer.jobs.isEmpty {
-            answer.cursor = Data(found[answer.jobs.count - 1].row.id)
-        }
+        let last = answer.jobs.count < page.jobs.count ? page.jobs[answer.jobs.count - 1].row : page.last
+        if let last { answer.cursor = Data(last.id) }
         outbox.add(.toClient(session, .jobsAnswer(answer)), gate: gate)
     }
 
     /// A page of rows. Leased jobs say `ready` on disk and are left out of a listing of ready ones; the page is then
     /// filled up from further on.
-    private func list(state wanted: JobState?, type: TypeIndex?, limit: Int, after: JobRow?) throws -> [StoredJob] {
-        var query = JobQuery(state: wanted, type: type, limit: limit, after: after)
+    private func list(_ wanted: JobQuery) throws -> JobListing {
+        var query = wanted
+        var page = try reader.list(query)
+        guard wanted.state == .ready else { return page }
         var found: [StoredJob] = []
-        while found.count < limit {
-            let page = try reader.list(query)
-            if wanted == .ready {
-                found += page.filter { !isLeased($0.row.id) }
-            } else {
-                found += page
+        while true {
+            for job in page.jobs where !isLeased(job.row.id) {
+                found.append(job)
+                if found.count == wanted.limit { return JobListing(jobs: found, last: job.row) }
             }
-            guard page.count == query.limit, let last = page.last, wanted == .ready else { break }
-            query.after = last.row
+            guard page.last != nil else { return JobListing(jobs: found, last: nil) }
+            query.after = page.last
+            page = try reader.list(query)
         }
-        return Array(found.prefix(limit))
     }
 
     private func isLeased(_ id: JobID) -> Bool {
@@ -85,7 +84,7 @@ extension BrokerTurn {
     }
 
     /// The leases, by serial; their number is bounded by the credit of the workers.
-    private func leased(type: TypeIndex?, limit: Int, after: JobRow?) throws -> [StoredJob] {
+    private func leased(type: TypeIndex?, limit: Int, after: JobRow?) throws -> JobListing {
         var rows: [JobRow] = []
         for entry in state.jobs.entries where entry.place == .leased && entry.lease.grant >= 0 {
             if let type, entry.row.type != type { continue }
@@ -93,12 +92,14 @@ extension BrokerTurn {
             rows.append(entry.row)
         }
         rows.sort { $0.serial < $1.serial }
-        return try rows.prefix(limit).compactMap { try reader.details($0.id) }.map { stored in
+        let page = rows.prefix(limit)
+        let jobs = try page.compactMap { try reader.details($0.id) }.map { stored in
             var brief = stored
             brief.payload = []
             brief.attempts = []
             return brief
         }
+        return JobListing(jobs: jobs, last: page.count < rows.count ? page.last : nil)
     }
 
     private func describe(_ stored: StoredJob) -> Stint_V1_JobDetails {

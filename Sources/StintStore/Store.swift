@@ -60,9 +60,9 @@ package protocol StoreReader: AnyObject {
     /// Everything about one job.
     func details(_ id: JobID) throws -> StoredJob?
 
-    /// Jobs, newest first (`ready`: next to run first; `scheduled`: next due first), a page at a time. Touches no
-    /// more rows than it returns, times the number of types.
-    func list(_ query: JobQuery) throws -> [StoredJob]
+    /// Jobs, newest first (`ready`: next to run first; `scheduled` and `waiting`: next due first), a page at a time.
+    /// Touches at most ``JobListing/walkMax`` rows, or as many as it returns times the number of types.
+    func list(_ query: JobQuery) throws -> JobListing
 
     /// Final jobs in one state by (finishedAt, serial), oldest first, after a position: the steps of operations.
     func finished(_ query: FinishedQuery) throws -> [JobRow]
@@ -157,14 +157,14 @@ package struct StoredAttempt: Equatable, Sendable {
 }
 
 /// A page of a listing. Without a state: all jobs by id, newest first. The order within a state:
-/// `ready` (priority, rank), `scheduled` (runAt, serial), the final ones by (finishedAt, serial) descending,
-/// `waiting` by serial descending. `leased` is not on disk and not listed here.
+/// `ready` (priority, rank), `scheduled` and `waiting` (runAt, serial), the final ones by (finishedAt, serial)
+/// descending. `leased` is not on disk and not listed here.
 package struct JobQuery: Hashable, Sendable {
     package var state: JobState?
     package var type: TypeIndex?
     /// 1…``Limits/listMax``.
     package var limit: Int
-    /// The last job of the page before: its row's facts as they were then.
+    /// ``JobListing/last`` of the page before: the facts of its row as they were then.
     package var after: JobRow?
 
     package init(state: JobState? = nil, type: TypeIndex? = nil, limit: Int, after: JobRow? = nil) {
@@ -172,6 +172,22 @@ package struct JobQuery: Hashable, Sendable {
         self.type = type
         self.limit = limit
         self.after = after
+    }
+}
+
+/// A page of jobs. Where no index leads to the jobs asked for, a page ends after a bounded walk: it may then be short,
+/// or empty, though more follow.
+package struct JobListing: Equatable, Sendable {
+    /// Rows that are looked at for one page at most, when only some of them are wanted.
+    package static let walkMax = 10_000
+
+    package var jobs: [StoredJob]
+    /// Behind which row the next page begins; nil: there are no more.
+    package var last: JobRow?
+
+    package init(jobs: [StoredJob], last: JobRow?) {
+        self.jobs = jobs
+        self.last = last
     }
 }
 

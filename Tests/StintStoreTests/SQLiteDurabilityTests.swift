@@ -44,7 +44,7 @@ import Testing
         #expect(state.types.count == Int(batch))
         #expect(state.numbers.nextSerial == Int64(batch) * 2 + 1)
         #expect(try reader.readyPage(type: TypeIndex(0), from: .first, limit: 1_000).rows.count == Int(batch))
-        #expect(try reader.list(JobQuery(state: .completed, limit: 1_000)).count == Int(batch))
+        #expect(try reader.list(JobQuery(state: .completed, limit: 1_000)).jobs.count == Int(batch))
         #expect(try reader.answer(RequestID(high: 1, low: batch)) != nil || batch == 0)
         #expect(try reader.answer(RequestID(high: 1, low: batch + 1)) == nil)
         let integrity = try store.withWriter { writer, _ in

@@ -163,16 +163,29 @@ public final class StintClient: Sendable {
 
     // MARK: Many jobs
 
-    /// A page of jobs.
+    /// A page of jobs. Few jobs of one type among many others may take the broker several steps to find.
     ///
     /// - Parameters:
-    ///   - state: Nil: jobs in any state, newest first. `ready` comes next to run first, `scheduled` next due
-    ///     first, final states last finished first.
+    ///   - state: Nil: jobs in any state, newest first. `ready` comes next to run first, `scheduled` and `waiting` next
+    ///     due first, final states last finished first.
     ///   - limit: 1…1 000.
     ///   - cursor: From the page before.
     public func jobs(
         state: JobState? = nil, type: String? = nil, limit: Int = 50, cursor: JobCursor? = nil,
         timeout: Duration = .seconds(10)
+    ) async throws -> (jobs: [JobDetails], next: JobCursor?) {
+        var found: [JobDetails] = []
+        var next = cursor
+        repeat {
+            let page = try await jobsOfOneStep(state, type, limit - found.count, next, timeout)
+            found += page.jobs
+            next = page.next
+        } while found.count < limit && next != nil
+        return (found, next)
+    }
+
+    private func jobsOfOneStep(
+        _ state: JobState?, _ type: String?, _ limit: Int, _ cursor: JobCursor?, _ timeout: Duration
     ) async throws -> (jobs: [JobDetails], next: JobCursor?) {
         let answer = try await ask(timeout) { request in
             var message = Stint_V1_ListJobs()

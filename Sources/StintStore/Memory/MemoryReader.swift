@@ -75,23 +75,25 @@ final class MemoryReader: StoreReader {
         }
     }
 
-    func list(_ query: JobQuery) throws -> [StoredJob] {
+    func list(_ query: JobQuery) throws -> JobListing {
         precondition((1...Limits.listMax).contains(query.limit), "a listing of \(query.limit) jobs")
         let after = query.after.map { Place(of: $0, in: query.state, type: query.type) }
         return read { image in
-            switch query.state {
-            case .leased: []
-            case .ready, .scheduled:
-                image.rows(
-                    from: after ?? Place(state: query.state, type: query.type), skipping: after, limit: query.limit
-                ).map { image.summary(of: image.jobs[$0.serial]!) }
-            case nil, .waiting, .completed, .dead, .cancelled:
-                image.rows(
-                    below: after
-                        ?? Place(state: query.state, type: query.type, first: .max, second: .max, serial: .max),
-                    limit: query.limit
-                ).map { image.summary(of: image.jobs[$0.serial]!) }
-            }
+            let rows =
+                switch query.state {
+                case .leased: [JobRow]()
+                case .ready, .waiting, .scheduled:
+                    image.rows(
+                        from: after ?? Place(state: query.state, type: query.type), skipping: after, limit: query.limit)
+                case nil, .completed, .dead, .cancelled:
+                    image.rows(
+                        below: after
+                            ?? Place(state: query.state, type: query.type, first: .max, second: .max, serial: .max),
+                        limit: query.limit)
+                }
+            return JobListing(
+                jobs: rows.map { image.summary(of: image.jobs[$0.serial]!) },
+                last: rows.count == query.limit ? rows.last : nil)
         }
     }
 

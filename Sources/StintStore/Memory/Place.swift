@@ -24,8 +24,8 @@ struct Place: Hashable, Comparable, Sendable {
     init(of row: JobRow, in state: JobState?, type: TypeIndex?) {
         switch state {
         case nil: self.init(state: nil, type: type, first: row.id.high.inSignedOrder, second: row.id.low.inSignedOrder)
-        case .waiting: self.init(state: state, type: type, first: row.serial)
-        case .scheduled: self.init(state: state, type: type, first: row.runAt.milliseconds, second: row.serial)
+        case .waiting, .scheduled:
+            self.init(state: state, type: type, first: row.runAt.milliseconds, second: row.serial)
         case .ready, .leased:
             self.init(state: state, type: type, first: -Int64(row.priority), second: row.rank, serial: row.serial)
         case .completed, .dead, .cancelled:

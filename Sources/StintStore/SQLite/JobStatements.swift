@@ -3,15 +3,16 @@ import StintCore
 
 /// The writes of job rows: the hot path of every commit.
 ///
-/// A statement sets only what its kind of write may change. The facts that a job is made with (id, type, time of
-/// creation, size and digest of the payload) are never written again.
+/// Inserts and the writes that end or change an attempt go to SQLite many at a time, out of a ``BatchTable``; what is
+/// rare (a replay, a removal, a log, a large payload) one by one. A statement sets only what its kind of write may
+/// change: the facts that a job is made with (id, type, time of creation, size and digest of the payload) are never
+/// written again.
 final class JobStatements {
     private let listing: ListingIndex
-    /// The 16 bytes of the id being inserted: no copy of SQLite's own for each row.
-    private let id = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 8)
+    private let table: BatchTable
     private let insert: Prepared
     private let insertPayload: Prepared
-    private let update: Prepared
+    private let change: Prepared
     private let finish: Prepared
     private let old: Prepared
     private let retire: Prepared
@@ -24,33 +25,23 @@ final class JobStatements {
 
     init(_ db: Database, listing: ListingIndex) throws {
         self.listing = listing
+        table = try BatchTable(db)
+        // FAIL, not ABORT: a failure ends the broker and rolls the whole batch back, so that SQLite need not remember
+        // how to undo one statement.
+        let birth = ["lane", "type", "id", "created_at", "digest", "payload_bytes", "extras", "payload"]
+        let born = (["serial"] + Self.facts + birth).joined(separator: ", ")
         insert = try Prepared(
-            db,
-            """
-            INSERT INTO jobs (serial, state, lane, priority, rank, run_at, finished_at, started_at, epoch, sequence,
-                worker, attempt, attempts_max, crashes, outcome, flags, attempt_number, type, id, created_at, digest,
-                payload_bytes, extras, payload)
-            VALUES (?1, ?2, ?16, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, ?16, ?17, ?18, ?19, ?20,
-                ?21, ?22)
-            """)
+            db, "INSERT OR FAIL INTO jobs (\(born), attempt_number) SELECT \(born), 0 FROM batch")
         insertPayload = try Prepared(db, "INSERT INTO payloads (serial, payload, extras) VALUES (?1, ?2, ?3)")
-        let facts = """
-            state = ?2, priority = ?3, rank = ?4, run_at = ?5, finished_at = ?6, started_at = ?7, epoch = ?8,
-            sequence = ?9, worker = ?10, attempt = ?11, attempts_max = ?12, crashes = ?13, outcome = ?14, flags = ?15
-            """
-        update = try Prepared(db, "UPDATE jobs SET \(facts) WHERE serial = ?1")
-        finish = try Prepared(
-            db,
-            """
-            UPDATE jobs SET \(facts), attempt_number = ?16, error = ?17, progress = ?18, result = ?19
-            WHERE serial = ?1
-            """)
-        old = try Prepared(db, "SELECT state, type, finished_at, id FROM jobs WHERE serial = ?1")
+        change = try Prepared(db, Self.update(Self.facts))
+        finish = try Prepared(db, Self.update(Self.facts + ["attempt_number", "error", "progress", "result"]))
+        old = try Prepared(db, "SELECT state, type, finished_at FROM jobs WHERE serial = ?1")
         retire = try Prepared(
             db,
             """
-            INSERT INTO attempts (serial, epoch, sequence, number, worker, started_at, finished_at, outcome, error)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            INSERT OR FAIL INTO attempts
+                (serial, epoch, sequence, number, worker, started_at, finished_at, outcome, error)
+            SELECT serial, epoch, sequence, attempt_number, worker, started_at, finished_at, outcome, error FROM batch
             """)
         // Cancelled between two attempts, a job still names the one before, which is in the history already.
         rememberLast = try Prepared(
@@ -62,11 +53,7 @@ final class JobStatements {
             FROM jobs WHERE serial = ?1 AND NOT (epoch = 0 AND sequence = 0)
             """)
         restart = try Prepared(
-            db,
-            """
-            UPDATE jobs SET \(facts), attempt_number = 0, error = NULL, progress = NULL, result = NULL
-            WHERE serial = ?1
-            """)
+            db, "UPDATE jobs SET attempt_number = 0, error = NULL, progress = NULL, result = NULL WHERE serial = ?1")
         log = try Prepared(db, "INSERT OR REPLACE INTO logs (serial, epoch, sequence, bytes) VALUES (?1, ?2, ?3, ?4)")
         deletes = try ["payloads", "checkpoints", "attempts", "logs"].map {
             try Prepared(db, "DELETE FROM \($0) WHERE serial = ?1")
@@ -74,125 +61,112 @@ final class JobStatements {
         delete = try Prepared(db, "DELETE FROM jobs WHERE serial = ?1")
     }
 
-    deinit { id.deallocate() }
+    /// The columns that every write of a row sets.
+    private static let facts = [
+        "state", "priority", "rank", "run_at", "finished_at", "started_at", "epoch", "sequence", "worker", "attempt",
+        "attempts_max", "crashes", "outcome", "flags",
+    ]
 
-    func apply(_ write: JobWrite, of batch: Batch) throws(StoreError) {
-        switch write.kind {
-        case .insert: try applyInsert(write, batch)
-        case .update:
-            bindFacts(of: write.row, to: update)
-            try runOnOneRow(update, write.row)
-        case .finish: try applyFinish(write, batch)
-        case .retire: try applyRetire(write, batch)
-        case .replay: try applyReplay(write)
-        case .delete: try applyDelete(write.row)
-        }
-        if write.kind != .delete {
-            if write.row.state.isFinal { listing.finished(write.row) }
-            if !write.log.isNone { try applyLog(write, batch) }
+    /// Sets these columns of every row that the batch names. An upsert, because it takes the rows as they come; UPDATE
+    /// FROM would collect them in a table of its own first. No row is ever inserted: ``run(_:_:_:of:)`` checks it.
+    private static func update(_ columns: [String]) -> String {
+        """
+        INSERT OR FAIL INTO jobs (serial, \(columns.joined(separator: ", ")))
+        SELECT serial, \(columns.joined(separator: ", ")) FROM batch WHERE true
+        ON CONFLICT (serial) DO UPDATE SET \(columns.map { "\($0) = excluded.\($0)" }.joined(separator: ", "))
+        """
+    }
+
+    // MARK: A batch
+
+    /// Writes in the order of the batch, except that inserts go before the other writes up to the next replay or
+    /// removal: they have no row in common, and so most batches take two statements.
+    func apply(_ batch: Batch) throws(StoreError) {
+        try batch.jobs.withUnsafeBufferPointer { (writes) throws(StoreError) in
+            var rest = writes[...]
+            while let first = rest.first {
+                switch first.kind {
+                case .replay: try applyReplay(rest.prefix(1), batch)
+                case .delete: try applyDelete(first.row)
+                case .insert, .update, .finish, .retire:
+                    let section = rest.prefix { $0.kind != .replay && $0.kind != .delete }
+                    try applySection(section, batch)
+                    rest = rest[section.endIndex...]
+                    continue
+                }
+                rest = rest.dropFirst()
+            }
         }
     }
 
-    private func bindFacts(of row: JobRow, to statement: Prepared) {
-        statement.bind(1, row.serial)
-        statement.bind(2, row.state.rawValue)
-        statement.bind(3, row.priority)
-        statement.bind(4, row.rank)
-        statement.bind(5, row.runAt.milliseconds)
-        statement.bind(6, row.finishedAt.milliseconds)
-        statement.bind(7, row.startedAt.milliseconds)
-        statement.bind(8, row.token.epoch)
-        statement.bind(9, row.token.sequence)
-        statement.bind(10, row.worker)
-        statement.bind(11, row.attempt)
-        statement.bind(12, row.attemptsMax)
-        statement.bind(13, row.crashes)
-        statement.bind(14, row.outcome.rawValue)
-        statement.bind(15, JobFlags.of(row))
+    private typealias Writes = Slice<UnsafeBufferPointer<JobWrite>>
+
+    private func applySection(_ section: Writes, _ batch: Batch) throws(StoreError) {
+        if section.contains(where: { $0.kind == .insert }) { try run(insert, section, .insert, of: batch) }
+        // One job may have several writes: those of one statement in a row keep their order.
+        var rest = section.drop { $0.kind == .insert }
+        while let first = rest.first {
+            let kinds: BatchTable.Kinds = first.kind == .finish ? .finish : .change
+            let writes = rest.prefix { $0.kind == .insert || kinds.contains(.init($0.kind)) }
+            if writes.contains(where: { $0.kind == .retire }) { try run(retire, writes, .retire, of: batch) }
+            try run(kinds == .finish ? finish : change, writes, kinds, of: batch)
+            rest = rest[writes.endIndex...].drop { $0.kind == .insert }
+        }
+        for write in section {
+            if write.kind == .insert { try applyLargePayload(write, batch) }
+            try noteEnd(of: write, batch)
+        }
     }
 
-    private func runOnOneRow(_ statement: Prepared, _ row: JobRow) throws(StoreError) {
-        try statement.run()
+    private func run(
+        _ statement: Prepared, _ writes: Writes, _ kinds: BatchTable.Kinds, of batch: Batch
+    ) throws(StoreError) {
+        let isInsert = kinds == .insert || kinds == .retire
+        if !isInsert { statement.lastInsertedRow = 0 }
+        try table.with(writes, kinds, of: batch) { () throws(StoreError) in try statement.run() }
         precondition(
-            statement.changes == 1, "job \(row.id) with serial \(row.serial) is to be changed, and is not on disk")
+            isInsert || statement.lastInsertedRow == 0,
+            "job \(statement.lastInsertedRow) is to be changed, and is not on disk")
     }
 
-    private func applyInsert(_ write: JobWrite, _ batch: Batch) throws(StoreError) {
-        bindFacts(of: write.row, to: insert)
-        insert.bind(16, write.row.type.value)
-        insert.bind(18, write.row.createdAt.milliseconds)
-        insert.bind(19, write.row.digest)
-        insert.bind(20, write.row.payloadBytes)
-        id.storeBytes(of: write.row.id.high.bigEndian, as: UInt64.self)
-        id.storeBytes(of: write.row.id.low.bigEndian, toByteOffset: 8, as: UInt64.self)
-        insert.bind(17, UnsafeRawBufferPointer(id))
+    private func applyLargePayload(_ write: JobWrite, _ batch: Batch) throws(StoreError) {
         try batch.withBytes(of: write.payload, write.extras) { (payload, extras) throws(StoreError) in
-            if payload.count + extras.count <= SQLiteSchema.inlineBytesMax {
-                insert.bindUnlessEmpty(21, extras)
-                insert.bind(22, payload)
-                try insert.run()
-            } else {
-                insert.bindNull(21)
-                insert.bindNull(22)
-                try insert.run()
-                insertPayload.bind(1, write.row.serial)
-                insertPayload.bind(2, payload)
-                insertPayload.bind(3, extras)
-                try insertPayload.run()
-            }
-        }
-        try listing.inserted(write.row)
-    }
-
-    private func applyFinish(_ write: JobWrite, _ batch: Batch) throws(StoreError) {
-        bindFacts(of: write.row, to: finish)
-        finish.bind(16, write.attemptNumber)
-        try batch.withBytes(of: write.error, write.progress) { (error, progress) throws(StoreError) in
-            finish.bindUnlessEmpty(17, error)
-            finish.bindUnlessEmpty(18, progress)
-            try batch.withBytes(of: write.result, .none) { (result, _) throws(StoreError) in
-                finish.bindUnlessEmpty(19, result)
-                try runOnOneRow(finish, write.row)
-            }
+            guard payload.count + extras.count > SQLiteSchema.inlineBytesMax else { return }
+            insertPayload.bind(1, write.row.serial)
+            insertPayload.bind(2, payload)
+            insertPayload.bind(3, extras)
+            try insertPayload.run()
         }
     }
 
-    private func applyRetire(_ write: JobWrite, _ batch: Batch) throws(StoreError) {
-        let row = write.row
-        retire.bind(1, row.serial)
-        retire.bind(2, row.token.epoch)
-        retire.bind(3, row.token.sequence)
-        retire.bind(4, write.attemptNumber)
-        retire.bind(5, row.worker)
-        retire.bind(6, row.startedAt.milliseconds)
-        retire.bind(7, row.finishedAt.milliseconds)
-        retire.bind(8, row.outcome.rawValue)
-        try batch.withBytes(of: write.error, .none) { (error, _) throws(StoreError) in
-            retire.bindUnlessEmpty(9, error)
-            try retire.run()
-        }
-        bindFacts(of: row, to: update)
-        try runOnOneRow(update, row)
+    /// What a write brings with it when it ends an attempt: a place among the final jobs, and a log.
+    private func noteEnd(of write: JobWrite, _ batch: Batch) throws(StoreError) {
+        if write.row.state.isFinal { listing.finished(write.row) }
+        if !write.log.isNone { try applyLog(write, batch) }
     }
 
-    private func applyReplay(_ write: JobWrite) throws(StoreError) {
-        try leaveListing(write.row.serial)
-        rememberLast.bind(1, write.row.serial)
+    // MARK: One by one
+
+    private func applyReplay(_ write: Writes, _ batch: Batch) throws(StoreError) {
+        let serial = write[write.startIndex].row.serial
+        try leaveListing(serial)
+        rememberLast.bind(1, serial)
         try rememberLast.run()
-        bindFacts(of: write.row, to: restart)
-        try runOnOneRow(restart, write.row)
+        restart.bind(1, serial)
+        try restart.run()
+        try run(change, write, .replay, of: batch)
+        try noteEnd(of: write[write.startIndex], batch)
     }
 
     private func applyDelete(_ row: JobRow) throws(StoreError) {
-        if let (type, id) = try leaveListing(row.serial) {
-            try listing.deleted(type: type, id: id, serial: row.serial)
-        }
+        try leaveListing(row.serial)
         for statement in deletes {
             statement.bind(1, row.serial)
             try statement.run()
         }
         delete.bind(1, row.serial)
-        try runOnOneRow(delete, row)
+        try delete.run()
+        precondition(delete.changes == 1, "job \(row.serial) is to be removed, and is not on disk")
     }
 
     private func applyLog(_ write: JobWrite, _ batch: Batch) throws(StoreError) {
@@ -206,16 +180,13 @@ final class JobStatements {
     }
 
     /// Takes the row as it stands on disk out of the listing of final jobs, if it is there.
-    @discardableResult
-    private func leaveListing(_ serial: Int64) throws(StoreError) -> (TypeIndex, (high: UInt64, low: UInt64))? {
+    private func leaveListing(_ serial: Int64) throws(StoreError) {
         old.bind(1, serial)
-        guard try old.next() else { return nil }
+        guard try old.next() else { return }
         defer { old.reset() }
+        guard let state = JobState(rawValue: UInt8(truncatingIfNeeded: old.integer(0))), state.isFinal else { return }
         let type = TypeIndex(Int32(truncatingIfNeeded: old.integer(1)))
-        if let state = JobState(rawValue: UInt8(truncatingIfNeeded: old.integer(0))), state.isFinal {
-            listing.left(state: state, type: type, finishedAt: old.integer(2), serial: serial)
-        }
-        return (type, try old.halves(3))
+        listing.left(state: state, type: type, finishedAt: old.integer(2), serial: serial)
     }
 }
 
@@ -250,12 +221,5 @@ extension Batch {
         return try bytes.buffer.withUnsafeBufferPointer { (buffer) throws(StoreError) in
             try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[bytes.range]))
         }
-    }
-}
-
-extension Prepared {
-    /// NULL for no bytes, which takes none.
-    func bindUnlessEmpty(_ parameter: Int32, _ bytes: UnsafeRawBufferPointer) {
-        if bytes.isEmpty { bindNull(parameter) } else { bind(parameter, bytes) }
     }
 }

@@ -1,61 +1,52 @@
 import GRDB
 import StintCore
 
-/// The indexes that only listings need, written behind.
+/// The listing of final jobs, which nothing but listings and retention needs, written behind.
 ///
-/// - `listing`: final jobs by (state, type, finishedAt, serial). What it lacks is the log in `unindexed`.
-/// - `listing_by_type`: all jobs by (type, id). What it lacks are the rows of `jobs` above the serial in
-///   `broker.by_type_serial`.
-///
-/// Maintenance moves both tails into their index in steps of some thousand, sorted, so that neighbours share a page.
-/// Both tails are bounded, because every listing reads them: past the bound, the commit itself takes a step.
+/// It lies in `runs` (``ListingRun``); what that lacks is the log in `unindexed`. Maintenance moves the log into the runs
+/// in steps of some thousand jobs, sorted. The log is bounded, because every listing reads it: past the bound, the
+/// commit itself takes a step.
 final class ListingIndex {
     static let step = 4_096
-    /// What either tail may hold before the commits take the steps themselves.
+    /// What the log may hold before the commits take the steps themselves.
     var tailMax = 200_000
 
-    /// What is not in the indexes yet, counted.
+    /// Entries of the log on disk.
     private(set) var unindexed = 0
-    private(set) var unindexedByType = 0
-    /// Rows up to this serial are in `listing_by_type`.
-    private(set) var byTypeSerial: Int64
 
     private var log = ListingLog()
     private let appendLog: Prepared
     private let readLog: Prepared
     private let trimLog: Prepared
+    private let runOf: Prepared
+    private let nextRun: Prepared
     private let add: Prepared
     private let remove: Prepared
-    private let readRows: Prepared
-    private let addByType: Prepared
-    private let removeByType: Prepared
-    private let setByTypeSerial: Prepared
 
     init(_ db: Database) throws {
         appendLog = try Prepared(db, "INSERT INTO unindexed (batch, entries, bytes) VALUES (?1, ?2, ?3)")
         readLog = try Prepared(db, "SELECT batch, entries, bytes FROM unindexed ORDER BY batch")
         trimLog = try Prepared(db, "DELETE FROM unindexed WHERE batch <= ?1")
+        runOf = try Prepared(
+            db,
+            """
+            SELECT number, entries, bytes FROM runs
+            WHERE state = ?1 AND type = ?2 AND (finished_at, serial) <= (?3, ?4)
+            ORDER BY finished_at DESC, serial DESC LIMIT 1
+            """)
+        nextRun = try Prepared(
+            db,
+            """
+            SELECT finished_at, serial FROM runs WHERE state = ?1 AND type = ?2 AND (finished_at, serial) > (?3, ?4)
+            ORDER BY finished_at, serial LIMIT 1
+            """)
         add = try Prepared(
-            db, "INSERT OR IGNORE INTO listing (state, type, finished_at, serial) VALUES (?1, ?2, ?3, ?4)")
-        remove = try Prepared(
-            db, "DELETE FROM listing WHERE state = ?1 AND type = ?2 AND finished_at = ?3 AND serial = ?4")
-        readRows = try Prepared(db, "SELECT type, id, serial FROM jobs WHERE serial > ?1 ORDER BY serial LIMIT ?2")
-        addByType = try Prepared(db, "INSERT INTO listing_by_type (type, id, serial) VALUES (?1, ?2, ?3)")
-        removeByType = try Prepared(db, "DELETE FROM listing_by_type WHERE type = ?1 AND id = ?2")
-        setByTypeSerial = try Prepared(db, "UPDATE broker SET by_type_serial = ?1")
-
-        byTypeSerial = try Int64.fetchOne(db, sql: "SELECT by_type_serial FROM broker") ?? 0
+            db, "INSERT INTO runs (state, type, finished_at, serial, entries, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        remove = try Prepared(db, "DELETE FROM runs WHERE number = ?1")
         unindexed = try Int.fetchOne(db, sql: "SELECT total(entries) FROM unindexed") ?? 0
-        unindexedByType =
-            try Int.fetchOne(db, sql: "SELECT count(*) FROM jobs WHERE serial > ?", arguments: [byTypeSerial]) ?? 0
     }
 
     // MARK: While a batch is written
-
-    func inserted(_ row: JobRow) throws(StoreError) {
-        // Serials rise, so this is the rare case of one that comes late.
-        if row.serial <= byTypeSerial { try writeByType(row.type, row.id, row.serial) } else { unindexedByType += 1 }
-    }
 
     func finished(_ row: JobRow) {
         log.append(
@@ -68,17 +59,7 @@ final class ListingIndex {
         log.append(state: state, type: type, finishedAt: finishedAt, serial: serial, isRemoval: true)
     }
 
-    func deleted(type: TypeIndex, id: (high: UInt64, low: UInt64), serial: Int64) throws(StoreError) {
-        guard serial <= byTypeSerial else {
-            unindexedByType -= 1
-            return
-        }
-        removeByType.bind(1, type.value)
-        removeByType.bind(2, high: id.high, low: id.low)
-        try removeByType.run()
-    }
-
-    /// Writes the log of the batch, and takes a step when a tail is past its bound.
+    /// Writes the log of the batch, and takes a step when it is past its bound.
     func endBatch(_ batch: UInt64) throws(StoreError) {
         let added = log.count
         if added > 0 {
@@ -91,20 +72,18 @@ final class ListingIndex {
             unindexed += added
             log.removeAll()
         }
-        // Twice what came in, so that the tail shrinks.
-        if unindexed > tailMax { try indexFinished(atLeast: max(Self.step, 2 * added)) }
-        if unindexedByType > tailMax { try indexByType(unindexedByType - tailMax + Self.step) }
+        // Twice what came in, so that the log shrinks.
+        if unindexed > tailMax { try index(atLeast: max(Self.step, 2 * added)) }
     }
 
     // MARK: Behind
 
-    /// Moves some of the tails into the indexes, within a transaction of the caller's.
+    /// Moves some of the log into the runs, within a transaction of the caller's.
     func step() throws(StoreError) {
-        if unindexed > 0 { try indexFinished(atLeast: Self.step) }
-        if unindexedByType > 0 { try indexByType(Self.step) }
+        if unindexed > 0 { try index(atLeast: Self.step) }
     }
 
-    private func indexFinished(atLeast count: Int) throws(StoreError) {
+    private func index(atLeast count: Int) throws(StoreError) {
         var entries: [ListingEntry] = []
         var batch: Int64 = 0
         while entries.count < count, try readLog.next() {
@@ -119,45 +98,58 @@ final class ListingIndex {
         }
         readLog.reset()
         unindexed -= entries.count
-        for entry in ListingEntry.net(entries) {
-            let statement = entry.isRemoval ? remove : add
-            statement.bind(1, entry.state.rawValue)
-            statement.bind(2, entry.type.value)
-            statement.bind(3, entry.place.finishedAt)
-            statement.bind(4, entry.place.serial)
-            try statement.run()
+        var rest = ListingEntry.net(entries)[...]
+        while let first = rest.first {
+            let ofOneLine = rest.prefix { $0.state == first.state && $0.type == first.type }
+            try index(ofOneLine)
+            rest = rest[ofOneLine.endIndex...]
         }
         trimLog.bind(1, batch)
         try trimLog.run()
     }
 
-    private func indexByType(_ count: Int) throws(StoreError) {
-        var rows: [(type: Int32, id: JobID, serial: Int64)] = []
-        rows.reserveCapacity(count)
-        readRows.bind(1, byTypeSerial)
-        readRows.bind(2, count)
-        while try readRows.next() {
-            let (high, low) = try readRows.halves(1)
-            rows.append(
-                (Int32(truncatingIfNeeded: readRows.integer(0)), JobID(high: high, low: low), readRows.integer(2)))
+    /// Takes the changes of one state and type, in order, into the runs that they belong to.
+    private func index(_ changes: ArraySlice<ListingEntry>) throws(StoreError) {
+        var rest = changes
+        while let first = rest.first {
+            bind(first, to: runOf)
+            let run = try runOf.first { () throws(StoreError) in
+                (
+                    number: runOf.integer(0),
+                    places: try ListingRun.places(in: runOf.bytes(2), entries: runOf.integer(1))
+                )
+            }
+            bind(first, to: nextRun)
+            let next = try nextRun.first { FinishedPlace(finishedAt: nextRun.integer(0), serial: nextRun.integer(1)) }
+            let ofOneRun = rest.prefix { change in next.map { change.place < $0 } ?? true }
+            if let run {
+                remove.bind(1, run.number)
+                try remove.run()
+            }
+            try write(ListingRun.merged(run?.places ?? [], with: ofOneRun), first.state, first.type)
+            rest = rest[ofOneRun.endIndex...]
         }
-        guard let last = rows.last?.serial else {
-            unindexedByType = 0
-            return
-        }
-        rows.sort { ($0.type, $0.id) < ($1.type, $1.id) }
-        for row in rows { try writeByType(TypeIndex(row.type), row.id, row.serial) }
-        byTypeSerial = last
-        unindexedByType -= rows.count
-        setByTypeSerial.bind(1, last)
-        try setByTypeSerial.run()
     }
 
-    private func writeByType(_ type: TypeIndex, _ id: JobID, _ serial: Int64) throws(StoreError) {
-        addByType.bind(1, type.value)
-        addByType.bind(2, high: id.high, low: id.low)
-        addByType.bind(3, serial)
-        try addByType.run()
+    private func write(_ places: [FinishedPlace], _ state: JobState, _ type: TypeIndex) throws(StoreError) {
+        var rest = places[...]
+        while let first = rest.first {
+            let piece = rest.prefix(ListingRun.entriesMax)
+            bind(ListingEntry(state: state, type: type, place: first, isRemoval: false), to: add)
+            add.bind(5, piece.count)
+            try ListingRun.bytes(of: piece).withUnsafeBufferPointer { (bytes) throws(StoreError) in
+                add.bind(6, UnsafeRawBufferPointer(bytes))
+                try add.run()
+            }
+            rest = rest[piece.endIndex...]
+        }
+    }
+
+    private func bind(_ entry: ListingEntry, to statement: Prepared) {
+        statement.bind(1, entry.state.rawValue)
+        statement.bind(2, entry.type.value)
+        statement.bind(3, entry.place.finishedAt)
+        statement.bind(4, entry.place.serial)
     }
 }
 

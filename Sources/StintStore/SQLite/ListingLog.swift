@@ -18,6 +18,9 @@ struct FinishedPlace: Hashable, Comparable, Sendable {
     var finishedAt: Int64
     var serial: Int64
 
+    static let least = FinishedPlace(finishedAt: .min, serial: .min)
+    static let greatest = FinishedPlace(finishedAt: .max, serial: .max)
+
     static func < (left: FinishedPlace, right: FinishedPlace) -> Bool {
         left.finishedAt == right.finishedAt ? left.serial < right.serial : left.finishedAt < right.finishedAt
     }

@@ -58,7 +58,7 @@ struct Prepared {
 
     func bind(_ parameter: Int32, text: String) { sqlite3_bind_text(raw, parameter, text, -1, Self.transient) }
 
-    private static var transient: sqlite3_destructor_type { unsafeBitCast(-1, to: sqlite3_destructor_type.self) }
+    static var transient: sqlite3_destructor_type { unsafeBitCast(-1, to: sqlite3_destructor_type.self) }
 
     // MARK: Running
 
@@ -96,6 +96,12 @@ struct Prepared {
     func first<Element>(_ body: () throws(StoreError) -> Element) throws(StoreError) -> Element? {
         defer { reset() }
         return try next() ? try body() : nil
+    }
+
+    /// The row of a table with an integer key that the connection inserted last, or what was set since.
+    var lastInsertedRow: Int64 {
+        get { sqlite3_last_insert_rowid(sqlite3_db_handle(raw)) }
+        nonmutating set { sqlite3_set_last_insert_rowid(sqlite3_db_handle(raw), newValue) }
     }
 
     /// Rows that the last `run` of the connection changed.

@@ -9,10 +9,8 @@ struct ReaderStatements {
     let idsFrom, typeAndDigest: Prepared
     let lastOutcome, earlierOutcome: Prepared
     let readyAtPriority, readyBelowPriority, readyTypes: Prepared
-    let scheduledAt, scheduledAfter, scheduledOfTypeAt, scheduledOfTypeAfter: Prepared
-    let waitingTypes, waiting: Prepared
-    let newest, newestOfType, byTypeSerial, unindexedOfType: Prepared
-    let finishedTypes, finishedUp, finishedDown, unindexed: Prepared
+    let pendingAt, pendingAfter, newest: Prepared
+    let finishedTypes, runOf, runsFrom, runsBefore, unindexed: Prepared
     let payload, payloadAside, checkpoint: Prepared
     let summary, extrasAside, result, history, attempts, log, workerName: Prepared
     let answer: Prepared
@@ -49,44 +47,33 @@ struct ReaderStatements {
             """)
         readyTypes = try prepare(
             "SELECT lane FROM jobs INDEXED BY jobs_ready WHERE state = 3 AND lane > ?1 ORDER BY lane LIMIT 1")
-        scheduledAt = try jobs(
+        pendingAt = try jobs(
             """
-            INDEXED BY jobs_scheduled WHERE state = 2 AND run_at = ?1 AND serial >= ?2 ORDER BY serial LIMIT ?3
-            """)
-        scheduledAfter = try jobs(
-            "INDEXED BY jobs_scheduled WHERE state = 2 AND run_at > ?1 ORDER BY run_at, serial LIMIT ?2")
-        scheduledOfTypeAt = try jobs(
-            """
-            INDEXED BY jobs_scheduled_by_type WHERE state = 2 AND type = ?4 AND run_at = ?1 AND serial >= ?2
+            INDEXED BY jobs_pending WHERE state < 3 AND state = ?4 AND run_at = ?1 AND serial >= ?2
             ORDER BY serial LIMIT ?3
             """)
-        scheduledOfTypeAfter = try jobs(
+        pendingAfter = try jobs(
             """
-            INDEXED BY jobs_scheduled_by_type WHERE state = 2 AND type = ?3 AND run_at > ?1
-            ORDER BY run_at, serial LIMIT ?2
+            INDEXED BY jobs_pending WHERE state < 3 AND state = ?3 AND run_at > ?1 ORDER BY run_at, serial LIMIT ?2
             """)
-        waitingTypes = try prepare(
-            "SELECT type FROM jobs INDEXED BY jobs_waiting WHERE state = 1 AND type > ?1 ORDER BY type LIMIT 1")
-        waiting = try jobs(
-            "INDEXED BY jobs_waiting WHERE state = 1 AND type = ?1 AND serial < ?2 ORDER BY serial DESC LIMIT ?3")
-
         newest = try jobs("INDEXED BY jobs_id WHERE id < ?1 ORDER BY id DESC LIMIT ?2")
-        newestOfType = try prepare(
-            "SELECT id, serial FROM listing_by_type WHERE type = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3")
-        byTypeSerial = try prepare("SELECT by_type_serial FROM broker")
-        unindexedOfType = try prepare("SELECT id, serial FROM jobs WHERE serial > ?1 AND type = ?2 AND id < ?3")
 
-        finishedTypes = try prepare("SELECT type FROM listing WHERE state = ?1 AND type > ?2 ORDER BY type LIMIT 1")
-        finishedUp = try prepare(
+        finishedTypes = try prepare("SELECT type FROM runs WHERE state = ?1 AND type > ?2 ORDER BY type LIMIT 1")
+        let ofType = "WHERE state = ?1 AND type = ?2"
+        runOf = try prepare(
             """
-            SELECT finished_at, serial FROM listing
-            WHERE state = ?1 AND type = ?2 AND (finished_at, serial) > (?3, ?4) ORDER BY finished_at, serial LIMIT ?5
+            SELECT finished_at, serial FROM runs \(ofType) AND (finished_at, serial) <= (?3, ?4)
+            ORDER BY finished_at DESC, serial DESC LIMIT 1
             """)
-        finishedDown = try prepare(
+        runsFrom = try prepare(
             """
-            SELECT finished_at, serial FROM listing
-            WHERE state = ?1 AND type = ?2 AND (finished_at, serial) < (?3, ?4)
-            ORDER BY finished_at DESC, serial DESC LIMIT ?5
+            SELECT entries, bytes FROM runs \(ofType) AND (finished_at, serial) >= (?3, ?4)
+            ORDER BY finished_at, serial
+            """)
+        runsBefore = try prepare(
+            """
+            SELECT entries, bytes FROM runs \(ofType) AND (finished_at, serial) < (?3, ?4)
+            ORDER BY finished_at DESC, serial DESC
             """)
         unindexed = try prepare("SELECT batch, bytes FROM unindexed ORDER BY batch")
 
@@ -138,26 +125,18 @@ struct ReaderStatements {
         return try page + rows(readyBelowPriority)
     }
 
-    func scheduled(type: TypeIndex?, from position: SchedulePosition, limit: Int) throws(StoreError) -> [JobRow] {
-        let at = type == nil ? scheduledAt : scheduledOfTypeAt
-        at.bind(1, position.runAt.milliseconds)
-        at.bind(2, position.serial)
-        at.bind(3, limit)
-        if let type { at.bind(4, type.value) }
-        let page = try rows(at)
+    /// Rows that are scheduled or waiting, by (runAt, serial).
+    func pending(_ state: JobState, from position: SchedulePosition, limit: Int) throws(StoreError) -> [JobRow] {
+        pendingAt.bind(1, position.runAt.milliseconds)
+        pendingAt.bind(2, position.serial)
+        pendingAt.bind(3, limit)
+        pendingAt.bind(4, state.rawValue)
+        let page = try rows(pendingAt)
         if page.count == limit { return page }
-        let after = type == nil ? scheduledAfter : scheduledOfTypeAfter
-        after.bind(1, position.runAt.milliseconds)
-        after.bind(2, limit - page.count)
-        if let type { after.bind(3, type.value) }
-        return try page + rows(after)
-    }
-
-    func waiting(type: TypeIndex, below serial: Int64, limit: Int) throws(StoreError) -> [JobRow] {
-        waiting.bind(1, type.value)
-        waiting.bind(2, serial)
-        waiting.bind(3, limit)
-        return try rows(waiting)
+        pendingAfter.bind(1, position.runAt.milliseconds)
+        pendingAfter.bind(2, limit - page.count)
+        pendingAfter.bind(3, state.rawValue)
+        return try page + rows(pendingAfter)
     }
 
     func newest(below id: JobID, limit: Int) throws(StoreError) -> [JobRow] {

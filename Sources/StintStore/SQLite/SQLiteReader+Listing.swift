@@ -1,23 +1,50 @@
 import StintCore
 
 /// Pages of jobs. Where an order runs through all types, the lines of the types are merged, so that no index is needed
-/// for it and a page touches no more rows than it shows, times the number of types.
+/// for it and a page touches no more rows than it shows, times the number of types. Where only one type is wanted of an
+/// order that has no index by type (all jobs by id, those that are scheduled or waiting), the order is walked.
 extension SQLiteReader {
-    func list(_ query: JobQuery) throws -> [StoredJob] {
+    func list(_ query: JobQuery) throws -> JobListing {
         precondition((1...Limits.listMax).contains(query.limit), "a listing of \(query.limit) jobs")
         return try readTogether { statements in
-            let rows =
+            let (rows, last) =
                 switch query.state {
                 case nil: try newest(query, statements)
-                case .ready: try ready(query, statements)
-                case .scheduled: try scheduled(query, statements)
-                case .waiting: try waiting(query, statements)
-                case .completed, .dead, .cancelled: try finished(query, statements)
+                case .ready: try page(query, ready(query, statements))
+                case .scheduled, .waiting: try pending(query, statements)
+                case .completed, .dead, .cancelled: try page(query, finished(query, statements))
                 // Not on disk: leased jobs are ready ones that a grant names.
-                case .leased: [JobRow]()
+                case .leased: page(query, [])
                 }
-            return try rows.map { try summary(of: $0, statements) }
+            return JobListing(jobs: try rows.map { try summary(of: $0, statements) }, last: last)
         }
+    }
+
+    /// Rows of which there are more only if the page is full.
+    private func page(_ query: JobQuery, _ rows: [JobRow]) -> (rows: [JobRow], last: JobRow?) {
+        (rows, rows.count == query.limit ? rows.last : nil)
+    }
+
+    /// Goes through an order until enough rows of the type wanted are found, or the walk has been long enough.
+    private func walk(
+        _ query: JobQuery, read: (_ after: JobRow?, _ limit: Int) throws -> [JobRow]
+    ) throws -> (rows: [JobRow], last: JobRow?) {
+        guard let type = query.type else { return try page(query, read(query.after, query.limit)) }
+        var found: [JobRow] = []
+        var last = query.after
+        var rest = JobListing.walkMax
+        while rest > 0 {
+            let limit = min(rest, Limits.listMax)
+            let rows = try read(last, limit)
+            for row in rows {
+                last = row
+                if row.type == type { found.append(row) }
+                if found.count == query.limit { return (found, row) }
+            }
+            if rows.count < limit { return (found, nil) }
+            rest -= rows.count
+        }
+        return (found, last)
     }
 
     func finished(_ query: FinishedQuery) throws -> [JobRow] {
@@ -50,19 +77,12 @@ extension SQLiteReader {
         return left.rank == right.rank ? left.serial < right.serial : left.rank < right.rank
     }
 
-    private func scheduled(_ query: JobQuery, _ statements: ReaderStatements) throws -> [JobRow] {
-        guard let after = query.after else {
-            return try statements.scheduled(type: query.type, from: .first, limit: query.limit)
-        }
-        // One past it: serials are whole numbers.
-        let position = SchedulePosition(runAt: after.runAt, serial: after.serial + 1)
-        return try statements.scheduled(type: query.type, from: position, limit: query.limit)
-    }
-
-    private func waiting(_ query: JobQuery, _ statements: ReaderStatements) throws -> [JobRow] {
-        let types = try query.type.map { [$0] } ?? statements.types(statements.waitingTypes)
-        return try merged(types, query, before: { $0.serial > $1.serial }) { type, after, limit in
-            try statements.waiting(type: type, below: after?.serial ?? .max, limit: limit)
+    private func pending(_ query: JobQuery, _ statements: ReaderStatements) throws -> (rows: [JobRow], last: JobRow?) {
+        guard let state = query.state else { preconditionFailure("a listing of pending jobs names their state") }
+        return try walk(query) { after, limit in
+            // One past it: serials are whole numbers.
+            let position = after.map { SchedulePosition(runAt: $0.runAt, serial: $0.serial + 1) }
+            return try statements.pending(state, from: position ?? .first, limit: limit)
         }
     }
 
@@ -81,28 +101,8 @@ extension SQLiteReader {
 
     // MARK: All jobs by id
 
-    private func newest(_ query: JobQuery, _ statements: ReaderStatements) throws -> [JobRow] {
-        let below = query.after?.id ?? .greatest
-        guard let type = query.type else { return try statements.newest(below: below, limit: query.limit) }
-
-        let watermark = try statements.byTypeSerial.first { statements.byTypeSerial.integer(0) } ?? 0
-        let tail = statements.unindexedOfType
-        tail.bind(1, watermark)
-        tail.bind(2, type.value)
-        tail.bind(3, high: below.high, low: below.low)
-        let indexed = statements.newestOfType
-        indexed.bind(1, type.value)
-        indexed.bind(2, high: below.high, low: below.low)
-        indexed.bind(3, query.limit)
-        let found = try [tail, indexed].flatMap { source in
-            try source.all { () throws(StoreError) in
-                let (high, low) = try source.halves(0)
-                return (id: JobID(high: high, low: low), serial: source.integer(1))
-            }
-        }
-        return try found.sorted { $0.id > $1.id }.prefix(query.limit).compactMap {
-            try statements.row(serial: $0.serial)
-        }
+    private func newest(_ query: JobQuery, _ statements: ReaderStatements) throws -> (rows: [JobRow], last: JobRow?) {
+        try walk(query) { after, limit in try statements.newest(below: after?.id ?? .greatest, limit: limit) }
     }
 
     // MARK: Final jobs
@@ -157,14 +157,34 @@ extension ReaderStatements {
     fileprivate func finished(
         _ state: JobState, _ type: TypeIndex, after: FinishedPlace?, limit: Int, isNewestFirst: Bool
     ) throws(StoreError) -> [FinishedPlace] {
-        let query = isNewestFirst ? finishedDown : finishedUp
-        let end: Int64 = isNewestFirst ? .max : .min
+        let query = isNewestFirst ? runsBefore : runsFrom
+        // Newest first the place itself is the bound; oldest first, the run that it lies in.
+        var start = after ?? (isNewestFirst ? .greatest : .least)
+        if !isNewestFirst, let after { start = try run(of: after, state, type) ?? after }
+        bind(state, type, start, to: query)
+        defer { query.reset() }
+        var places: [FinishedPlace] = []
+        while places.count < limit, try query.next() {
+            let run = try ListingRun.places(in: query.bytes(1), entries: query.integer(0))
+            let wanted = run.filter { place in after.map { isNewestFirst ? place < $0 : $0 < place } ?? true }
+            places += (isNewestFirst ? wanted.reversed() : wanted).prefix(limit - places.count)
+        }
+        return places
+    }
+
+    /// Where the run begins in which this place would be.
+    private func run(
+        of place: FinishedPlace, _ state: JobState, _ type: TypeIndex
+    ) throws(StoreError) -> FinishedPlace? {
+        bind(state, type, place, to: runOf)
+        return try runOf.first { FinishedPlace(finishedAt: runOf.integer(0), serial: runOf.integer(1)) }
+    }
+
+    private func bind(_ state: JobState, _ type: TypeIndex, _ place: FinishedPlace, to query: Prepared) {
         query.bind(1, state.rawValue)
         query.bind(2, type.value)
-        query.bind(3, after?.finishedAt ?? end)
-        query.bind(4, after?.serial ?? end)
-        query.bind(5, limit)
-        return try query.all { FinishedPlace(finishedAt: query.integer(0), serial: query.integer(1)) }
+        query.bind(3, place.finishedAt)
+        query.bind(4, place.serial)
     }
 }
 

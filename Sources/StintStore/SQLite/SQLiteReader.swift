@@ -85,7 +85,7 @@ final class SQLiteReader: StoreReader {
     func scheduledPage(from position: SchedulePosition, limit: Int) throws -> JobPage {
         try readTogether { statements in
             JobPage(
-                batch: try statements.batch(), rows: try statements.scheduled(type: nil, from: position, limit: limit))
+                batch: try statements.batch(), rows: try statements.pending(.scheduled, from: position, limit: limit))
         }
     }
 

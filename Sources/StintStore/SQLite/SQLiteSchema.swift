@@ -9,9 +9,9 @@ import GRDB
 ///   signed number of the same bits.
 /// - A payload of up to 2 KiB lies in the row; a larger one in `payloads` (the row then has NULL), so that settling its
 ///   job does not write it again.
-/// - The hot indexes are `jobs_id` and `jobs_ready`. The other partial indexes cost a job that is never scheduled or
-///   waiting nothing but a comparison.
-/// - `listing` and `listing_by_type` are indexes that are written behind: see ``ListingIndex``.
+/// - The hot indexes are `jobs_id` and `jobs_ready`; `jobs_pending` costs a job that is never scheduled or waiting
+///   nothing but a comparison. There is none by type for these states: a listing of one type walks (``JobListing``).
+/// - `runs` lists the final jobs and is written behind: see ``ListingIndex``.
 enum SQLiteSchema {
     /// "Stin": says that a file is a database of Stint's.
     static let applicationID: Int32 = 0x5374_696E
@@ -34,10 +34,9 @@ enum SQLiteSchema {
             next_rank INTEGER NOT NULL,
             next_worker INTEGER NOT NULL,
             next_operation INTEGER NOT NULL,
-            highest_id BLOB NOT NULL,
-            by_type_serial INTEGER NOT NULL
+            highest_id BLOB NOT NULL
         );
-        INSERT INTO broker VALUES (1, 0, 0, 1, 1, 1, 1, zeroblob(16), 0);
+        INSERT INTO broker VALUES (1, 0, 0, 1, 1, 1, 1, zeroblob(16));
 
         CREATE TABLE jobs (
             serial INTEGER PRIMARY KEY,
@@ -70,9 +69,7 @@ enum SQLiteSchema {
         );
         CREATE UNIQUE INDEX jobs_id ON jobs (id);
         CREATE INDEX jobs_ready ON jobs (lane, priority DESC, rank) WHERE state = 3;
-        CREATE INDEX jobs_scheduled ON jobs (run_at) WHERE state = 2;
-        CREATE INDEX jobs_scheduled_by_type ON jobs (type, run_at) WHERE state = 2;
-        CREATE INDEX jobs_waiting ON jobs (type) WHERE state = 1;
+        CREATE INDEX jobs_pending ON jobs (state, run_at) WHERE state < 3;
 
         CREATE TABLE payloads (serial INTEGER PRIMARY KEY, extras BLOB NOT NULL, payload BLOB NOT NULL);
         CREATE TABLE checkpoints (serial INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
@@ -138,18 +135,15 @@ enum SQLiteSchema {
         );
 
         CREATE TABLE unindexed (batch INTEGER PRIMARY KEY, entries INTEGER NOT NULL, bytes BLOB NOT NULL);
-        CREATE TABLE listing (
+        CREATE TABLE runs (
+            number INTEGER PRIMARY KEY,
             state INTEGER NOT NULL,
             type INTEGER NOT NULL,
             finished_at INTEGER NOT NULL,
             serial INTEGER NOT NULL,
-            PRIMARY KEY (state, type, finished_at, serial)
-        ) WITHOUT ROWID;
-        CREATE TABLE listing_by_type (
-            type INTEGER NOT NULL,
-            id BLOB NOT NULL,
-            serial INTEGER NOT NULL,
-            PRIMARY KEY (type, id)
-        ) WITHOUT ROWID;
+            entries INTEGER NOT NULL,
+            bytes BLOB NOT NULL
+        );
+        CREATE UNIQUE INDEX runs_place ON runs (state, type, finished_at, serial);
         """
 }

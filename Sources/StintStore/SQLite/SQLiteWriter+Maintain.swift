@@ -17,6 +17,6 @@ extension SQLiteWriter {
     }
 
     private func isIndexingDue(isIdle: Bool) -> Bool {
-        max(listing.unindexed, listing.unindexedByType) > (isIdle ? 0 : Self.busyTailMax)
+        listing.unindexed > (isIdle ? 0 : Self.busyTailMax)
     }
 }

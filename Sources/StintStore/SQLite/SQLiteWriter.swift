@@ -47,9 +47,7 @@ final class SQLiteWriter {
         try transaction { () throws(StoreError) in
             // Rows first: a checkpoint that is written, and its job deleted, in one batch leaves nothing behind.
             for write in batch.rows { try rows.apply(write, of: batch) }
-            try batch.jobs.withUnsafeBufferPointer { (writes) throws(StoreError) in
-                for index in writes.indices { try jobs.apply(writes[index], of: batch) }
-            }
+            try jobs.apply(batch)
             try listing.endBatch(batch.number)
             try write(batch.numbers, batch: batch.number)
         }

@@ -35,7 +35,7 @@ final class CorruptibleReader: StoreReader {
         try reader.scheduledPage(from: position, limit: limit)
     }
     func details(_ id: JobID) throws -> StoredJob? { try reader.details(id) }
-    func list(_ query: JobQuery) throws -> [StoredJob] { try reader.list(query) }
+    func list(_ query: JobQuery) throws -> JobListing { try reader.list(query) }
     func finished(_ query: FinishedQuery) throws -> [JobRow] { try reader.finished(query) }
     func answer(_ request: RequestID) throws -> [UInt8]? { try reader.answer(request) }
 }

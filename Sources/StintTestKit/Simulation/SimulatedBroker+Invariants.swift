@@ -22,9 +22,9 @@ extension SimulatedBroker {
             let reader = try store.makeReader()
             while true {
                 let page = try reader.list(query)
-                rows += page.map(\.row)
-                guard page.count == query.limit, let last = page.last else { return rows }
-                query.after = last.row
+                rows += page.jobs.map(\.row)
+                guard page.last != nil else { return rows }
+                query.after = page.last
             }
         } catch {
             preconditionFailure("a store in memory cannot fail: \(error)")

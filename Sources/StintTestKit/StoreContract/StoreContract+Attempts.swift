@@ -100,7 +100,7 @@ extension StoreContract {
             try expect(job.error.text, is: "second", "the error of the last attempt on record")
             try expect(
                 scenario.reader.outcome(of: dead.token, serial: row.serial), is: .failed, "the moved attempt's outcome")
-            try expect(scenario.reader.list(JobQuery(state: .dead, limit: 9)).count, is: 0, "dead jobs")
+            try expect(scenario.reader.list(JobQuery(state: .dead, limit: 9)).jobs.count, is: 0, "dead jobs")
             try expect(scenario.reader.readyPage(type: row.type, from: .first, limit: 9).rows, is: [row], "ready rows")
 
             row = scenario.finish(row, result: "done")

@@ -28,7 +28,7 @@ extension StoreContract {
             try scenario.commit()
             for _ in 0..<2 {
                 try expect(
-                    scenario.reader.list(JobQuery(state: .cancelled, limit: 9)).map(\.row), is: [row], "the jobs")
+                    scenario.reader.list(JobQuery(state: .cancelled, limit: 9)).jobs.map(\.row), is: [row], "the jobs")
                 try scenario.maintain()
             }
             scenario.write(.delete, row)
@@ -38,7 +38,7 @@ extension StoreContract {
         Check("leased jobs are not listed, because no row says leased") { scenario in
             scenario.insert()
             try scenario.commit()
-            try expect(scenario.reader.list(JobQuery(state: .leased, limit: 10)).count, is: 0, "leased jobs")
+            try expect(scenario.reader.list(JobQuery(state: .leased, limit: 10)).jobs.count, is: 0, "leased jobs")
         },
         Check("a listing shows worker, error, progress and extras, and no payload, result or history") { scenario in
             scenario.add(.worker(worker(1, "alice")))
@@ -47,7 +47,7 @@ extension StoreContract {
                 log: "l")
             let retried = scenario.retire(scenario.insert(), error: "again")
             try scenario.commit()
-            let listed = try scenario.reader.list(JobQuery(limit: 10))
+            let listed = try scenario.reader.list(JobQuery(limit: 10)).jobs
             try expect(listed.map(\.row), is: [retried, dead].sorted { $0.id > $1.id }, "the rows")
             let job = try require(listed.first { $0.row == dead }, "the dead job")
             try expect([job.error, job.progress, job.extras].map(\.text), is: ["e", "p", "x"], "the bytes shown")
@@ -71,7 +71,7 @@ extension StoreContract {
                     try scenario.commit()
                     let deadRows = [bystander]
                     try expect(
-                        scenario.reader.list(JobQuery(state: .dead, type: row.type, limit: 9)).map(\.row), is: deadRows,
+                        scenario.reader.list(JobQuery(state: .dead, type: row.type, limit: 9)).jobs.map(\.row), is: deadRows,
                         "the dead after a replay")
                     if pattern & 2 != 0 { try scenario.maintain() }
                     scenario.now = scenario.now + .seconds(seconds)
@@ -80,13 +80,13 @@ extension StoreContract {
                     if pattern & 4 != 0 { try scenario.maintain() }
                     for type in [nil, row.type] {
                         try expect(
-                            scenario.reader.list(JobQuery(state: .dead, type: type, limit: 9)).map(\.row),
+                            scenario.reader.list(JobQuery(state: .dead, type: type, limit: 9)).jobs.map(\.row),
                             is: [row, bystander], "the dead after the second end, pattern \(pattern)")
                     }
                     scenario.write(.delete, row)
                     scenario.write(.delete, bystander)
                     try scenario.commit()
-                    try expect(scenario.reader.list(JobQuery(state: .dead, limit: 9)).count, is: 0, "dead jobs")
+                    try expect(scenario.reader.list(JobQuery(state: .dead, limit: 9)).jobs.count, is: 0, "dead jobs")
                     scenario.now = scenario.now + .seconds(1)
                 }
             }
@@ -96,10 +96,10 @@ extension StoreContract {
             row = scenario.replay(row)
             row = scenario.finish(row, as: .dead, .failed)
             try scenario.commit()
-            try expect(scenario.reader.list(JobQuery(state: .dead, limit: 9)).map(\.row), is: [row], "the dead")
+            try expect(scenario.reader.list(JobQuery(state: .dead, limit: 9)).jobs.map(\.row), is: [row], "the dead")
             try scenario.maintain()
             try expect(
-                scenario.reader.list(JobQuery(state: .dead, limit: 9)).map(\.row), is: [row], "the dead, indexed")
+                scenario.reader.list(JobQuery(state: .dead, limit: 9)).jobs.map(\.row), is: [row], "the dead, indexed")
         },
         Check("finished jobs are read oldest first, after a place and before a time") { scenario in
             var rows: [JobRow] = []
@@ -165,11 +165,12 @@ extension StoreContract {
                     var found: [JobRow] = []
                     var query = JobQuery(state: state, type: type, limit: limit)
                     while true {
-                        let page = try scenario.reader.list(query).map(\.row)
+                        let listing = try scenario.reader.list(query)
+                        let page = listing.jobs.map(\.row)
                         try expect(page.count <= limit, "a page of \(page.count) jobs where \(limit) were asked for")
                         found += page
-                        if page.count < limit { break }
-                        query.after = page.last
+                        query.after = listing.last
+                        if query.after == nil { break }
                     }
                     let name = "\(state?.name ?? "all") of \(type.map { "type \($0.value)" } ?? "all types")"
                     try expect(
@@ -182,8 +183,7 @@ extension StoreContract {
     private static func comesFirst(_ left: JobRow, _ right: JobRow, in state: JobState?) -> Bool {
         switch state {
         case nil: left.id > right.id
-        case .waiting: left.serial > right.serial
-        case .scheduled: (left.runAt, left.serial) < (right.runAt, right.serial)
+        case .waiting, .scheduled: (left.runAt, left.serial) < (right.runAt, right.serial)
         case .ready, .leased: (-Int(left.priority), left.rank) < (-Int(right.priority), right.rank)
         case .completed, .dead, .cancelled: (left.finishedAt, left.serial) > (right.finishedAt, right.serial)
         }

@@ -39,7 +39,7 @@ extension StoreContract {
             ]
             for id in ids.reversed() { scenario.insert(id: id) }
             try scenario.commit()
-            try expect(scenario.reader.list(JobQuery(limit: 9)).map(\.row.id), is: ids.reversed(), "the ids")
+            try expect(scenario.reader.list(JobQuery(limit: 9)).jobs.map(\.row.id), is: ids.reversed(), "the ids")
             try expect(scenario.reader.known(ids).map(\.id), is: ids, "the known ids")
             for id in ids { try expect(scenario.reader.row(id)?.id, is: id, "the row") }
         },

@@ -54,7 +54,7 @@ extension StoreContract {
             let other = scenario.insert()
             try scenario.commit()
             try expectGone(row, scenario)
-            try expect(scenario.reader.list(JobQuery(limit: 10)).map(\.row), is: [other], "the jobs")
+            try expect(scenario.reader.list(JobQuery(limit: 10)).jobs.map(\.row), is: [other], "the jobs")
         },
         Check("payloads and extras of every size come back unchanged") { scenario in
             var rows: [(JobRow, [UInt8], [UInt8])] = []
@@ -79,7 +79,7 @@ extension StoreContract {
                 let job = try require(scenario.reader.details(row.id), "the job")
                 try expect(job.payload == payload && job.extras == extras, "settling changed the bytes of the job")
             }
-            let listed = try scenario.reader.list(JobQuery(limit: 1_000))
+            let listed = try scenario.reader.list(JobQuery(limit: 1_000)).jobs
             try expect(listed.count, is: rows.count, "listed jobs")
             for job in listed {
                 let row = try require(rows.first { $0.0.serial == job.row.serial }, "the job listed")
@@ -120,7 +120,7 @@ extension StoreContract {
                     let payload = try require(scenario.reader.payload(serial: row.serial), "its payload")
                     try expect(payload.checkpoint.text, is: "c", "the checkpoint of the neighbour")
                 }
-                let listed = try scenario.reader.list(JobQuery(state: final, limit: 10)).map(\.row)
+                let listed = try scenario.reader.list(JobQuery(state: final, limit: 10)).jobs.map(\.row)
                 try expect(listed, is: [rows[2], rows[0]], "the \(final) jobs")
             }
         },
@@ -174,7 +174,7 @@ extension StoreContract {
         try expect(reader.outcome(of: row.token, serial: row.serial), is: nil, "the outcome of its last attempt")
         for state in [nil, row.state] {
             for type in [nil, row.type] {
-                let listed = try reader.list(JobQuery(state: state, type: type, limit: 1_000))
+                let listed = try reader.list(JobQuery(state: state, type: type, limit: 1_000)).jobs
                 try expect(!listed.contains { $0.row.serial == row.serial }, "a deleted job is listed")
             }
         }
