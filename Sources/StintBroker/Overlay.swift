@@ -4,37 +4,43 @@ import StintStore
 /// Row images of batches that the loop has not yet seen committed, in front of the rows on disk, so that no read
 /// misses a write.
 ///
-/// Most turns never ask, so nothing is copied when a batch grows; the index of a batch is brought up to date at the
-/// first question. An entry is dropped only when the loop has seen its commit.
+/// Most turns never ask, so nothing is copied when a batch grows; an index of a batch is brought up to date at the first
+/// question that needs it. An entry is dropped only when the loop has seen its commit.
 struct Overlay {
     private var open = BatchIndex()
     private var committing = BatchIndex()
 
     private struct BatchIndex {
-        var indexed = 0
-        /// A row that is nil was removed.
-        var rows: [JobID: JobRow?] = [:]
-        var serials: [Int64: JobID] = [:]
-        var outcomes: [LeaseReference: Outcome] = [:]
+        /// The last write of each job, by its place in the batch; of that many writes.
+        var places: [JobID: Int32] = [:]  // for lookup only
+        var placed = 0
+        /// How attempts ended; of that many writes.
+        var outcomes: [LeaseReference: Outcome] = [:]  // for lookup only
+        var ended = 0
 
-        mutating func extend(with jobs: [JobWrite]) {
-            for write in jobs[indexed...] {
-                let row = write.row
-                rows[row.id] = .some(write.kind == .delete ? nil : row)
-                serials[row.serial] = row.id
-                switch write.kind {
-                case .finish, .retire:
-                    outcomes[LeaseReference(id: row.id, token: row.token)] = row.outcome
-                case .insert, .update, .replay, .delete: break
-                }
+        mutating func row(_ id: JobID, in jobs: [JobWrite]) -> JobRow?? {
+            if placed < jobs.count {
+                places.reserveCapacity(jobs.count)
+                for place in placed..<jobs.count { places[jobs[place].row.id] = Int32(place) }
+                placed = jobs.count
             }
-            indexed = jobs.count
+            guard let place = places[id] else { return nil }
+            let write = jobs[Int(place)]
+            return .some(write.kind == .delete ? nil : write.row)
+        }
+
+        mutating func outcome(of lease: LeaseReference, in jobs: [JobWrite]) -> Outcome? {
+            for write in jobs[ended...] where write.kind == .finish || write.kind == .retire {
+                outcomes[LeaseReference(id: write.row.id, token: write.row.token)] = write.row.outcome
+            }
+            ended = jobs.count
+            return outcomes[lease]
         }
     }
 
     /// The open batch was handed out.
     mutating func handedOut() {
-        precondition(committing.indexed == 0 && committing.rows.isEmpty)
+        precondition(committing.placed == 0 && committing.ended == 0)
         swap(&open, &committing)
     }
 
@@ -43,20 +49,12 @@ struct Overlay {
 
     /// What the batches say of a job: nil when they say nothing, `.some(nil)` when it was removed.
     mutating func row(_ id: JobID, open openJobs: [JobWrite], committing committingJobs: [JobWrite]) -> JobRow?? {
-        bringUpToDate(openJobs, committingJobs)
-        if let row = open.rows[id] { return row }
-        return committing.rows[id]
+        open.row(id, in: openJobs) ?? committing.row(id, in: committingJobs)
     }
 
     mutating func outcome(
         of lease: LeaseReference, open openJobs: [JobWrite], committing committingJobs: [JobWrite]
     ) -> Outcome? {
-        bringUpToDate(openJobs, committingJobs)
-        return open.outcomes[lease] ?? committing.outcomes[lease]
-    }
-
-    private mutating func bringUpToDate(_ openJobs: [JobWrite], _ committingJobs: [JobWrite]) {
-        if open.indexed < openJobs.count { open.extend(with: openJobs) }
-        if committing.indexed < committingJobs.count { committing.extend(with: committingJobs) }
+        open.outcome(of: lease, in: openJobs) ?? committing.outcome(of: lease, in: committingJobs)
     }
 }

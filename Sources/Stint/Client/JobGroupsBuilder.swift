@@ -12,9 +12,6 @@ package struct JobGroupsBuilder {
     package init() {}
 
     package mutating func add(_ job: NewJob, id: JobID) throws(StintError) {
-        guard TypeName.isValid(job.type) else {
-            throw StintError(Refusal(.invalid, "\"\(job.type)\" is not a name of a type: expected \(TypeName.rule)"))
-        }
         guard job.payload.count <= Limits.payloadBytesMax else {
             throw StintError(
                 Refusal(
@@ -25,6 +22,9 @@ package struct JobGroupsBuilder {
                     """))
         }
         if last?.type != job.type || last?.options != job.options {
+            guard TypeName.isValid(job.type) else {
+                throw StintError(Refusal(.invalid, "\"\(job.type)\" is not a name of a type: expected \(TypeName.rule)"))
+            }
             var group = Stint_V1_JobGroup()
             group.type = job.type
             group.priority = Int32(clamping: job.options.priority)

@@ -1,3 +1,4 @@
+import Glibc
 import StintCore
 import StintTransport
 import Synchronization
@@ -8,7 +9,19 @@ package final class JobIDGenerator: Sendable {
     private struct State {
         var milliseconds: UInt64 = 0
         var counter: UInt16 = 0
-        var random = SystemRandomNumberGenerator()
+        /// Asked for many at a time: each question is a call of the system.
+        var random: [UInt64] = []
+
+        mutating func nextRandom() -> UInt64 {
+            if random.isEmpty {
+                // 256 bytes is what the call gives at once.
+                random = [UInt64](unsafeUninitializedCapacity: 32) { words, count in
+                    precondition(getentropy(words.baseAddress, 256) == 0, "the system has no random numbers")
+                    count = words.count
+                }
+            }
+            return random.removeLast()
+        }
     }
     private let state = Mutex(State())
 
@@ -28,7 +41,7 @@ package final class JobIDGenerator: Sendable {
                 state.counter += 1
             }
             return JobID(
-                milliseconds: state.milliseconds, counter: state.counter, random: state.random.next())
+                milliseconds: state.milliseconds, counter: state.counter, random: state.nextRandom())
         }
     }
 }

@@ -21,8 +21,8 @@ enum BatchModule {
         }
     }
 
-    /// Unsafe only in type: made once for the process, and never changed. SQLite keeps the address for as long as a
-    /// connection is open.
+    /// SQLite keeps the address for as long as a connection is open. Safe, because no thread ever writes it: it is made
+    /// once for the process, behind the lock that guards every `static let`, and only read from then on.
     nonisolated(unsafe) static let shared: UnsafePointer<sqlite3_module> = {
         precondition(MemoryLayout<Table>.offset(of: \.base) == 0 && MemoryLayout<Cursor>.offset(of: \.base) == 0)
         var module = sqlite3_module()
