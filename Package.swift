@@ -12,6 +12,7 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
+let inMemoryTracing: Target.Dependency = .product(name: "InMemoryTracing", package: "swift-distributed-tracing")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -90,14 +91,20 @@ let package = Package(
             name: "StintBrokerTests",
             dependencies: ["StintBroker", "StintCore", "StintWire", "StintStore", "StintTransport", "StintTestKit"],
             swiftSettings: strict),
-        .testTarget(name: "StintEndToEndTests", dependencies: ["StintCLI"], swiftSettings: strict),
+        .testTarget(
+            name: "StintEndToEndTests",
+            dependencies: ["StintCLI", "Stint", lifecycle, logging, tracing, inMemoryTracing], swiftSettings: strict),
         .testTarget(name: "StintTransportTests", dependencies: ["StintTransport", "CZeroMQ"], swiftSettings: strict),
         .testTarget(
             name: "StintStoreTests",
             dependencies: ["StintStore", "StintCore", "StintTestKit", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         .testTarget(
-            name: "StintTests", dependencies: ["Stint", "StintCLI", "StintCore", logging], swiftSettings: strict),
+            name: "StintTests",
+            dependencies: [
+                "Stint", "StintCLI", "StintCore", "StintTransport", "StintWire", logging, tracing, inMemoryTracing,
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "StintCLITests", dependencies: ["StintCLI", "Stint", "StintCore", logging], swiftSettings: strict),
         .testTarget(name: "PapersTests", dependencies: ["Papers", "Stint", logging], swiftSettings: strict),

@@ -45,14 +45,7 @@ extension IncomingGroup {
         }
         guard ids.count == message.payloadBytes.count else { throw .unevenColumns(field) }
         payloads = try Self.split(message, field: field, payloadBytesMax: payloadBytesMax)
-        extras = Bytes([])
-        if message.hasExtras {
-            let encoded: [UInt8] = (try? message.extras.serializedBytes()) ?? []
-            guard encoded.count <= Limits.progressBytesMax else {
-                throw .outOfRange(field: "\(field).extras", value: encoded.count, allowed: 0...Limits.progressBytesMax)
-            }
-            extras = Bytes(encoded)
-        }
+        extras = message.hasExtras ? try message.extras.checked(field: "\(field).extras") : Bytes([])
     }
 
     private static func start(of message: Stint_V1_JobGroup, field: String) throws(WireError) -> Start {

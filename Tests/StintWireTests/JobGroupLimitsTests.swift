@@ -152,6 +152,62 @@ import Testing
         #expect(try Stint_V1_JobExtras(serializedBytes: group.extras.copied) == Sample.extras)
     }
 
+    /// Headers with names and values of these sizes.
+    private func trace(_ sizes: [(key: Int, value: Int)]) -> WireError? {
+        decode { group in
+            group.extras.trace = sizes.map { size in
+                .with {
+                    $0.key = String(repeating: "k", count: size.key)
+                    $0.value = String(repeating: "v", count: size.value)
+                }
+            }
+        }
+    }
+
+    @Test("16 headers of a trace, and not one more", arguments: [0, 1, 16, 17, 10_000])
+    func traceCount(count: Int) {
+        let error = trace(Array(repeating: (1, 1), count: count))
+        #expect(error == (count <= 16 ? nil : outOfRange("extras.trace", count, 0...16)))
+    }
+
+    @Test("names of headers have 1 to 128 bytes", arguments: [0, 1, 128, 129])
+    func traceKey(bytes: Int) {
+        let error = trace([(1, 1), (bytes, 1)])
+        #expect(error == ((1...128).contains(bytes) ? nil : outOfRange("extras.trace[1].key", bytes, 1...128)))
+    }
+
+    @Test("values of headers have up to 1024 bytes", arguments: [0, 1_024, 1_025])
+    func traceValue(bytes: Int) {
+        let error = trace([(1, bytes)])
+        #expect(error == (bytes <= 1_024 ? nil : outOfRange("extras.trace[0].value", bytes, 0...1_024)))
+    }
+
+    @Test("the headers of a trace have up to 4 KiB together", arguments: [4_096, 4_097])
+    func traceBytes(bytes: Int) {
+        // Three whole ones of 1 025 bytes, and the rest.
+        let error = trace(Array(repeating: (1, 1_024), count: 3) + [(1, bytes - 3 * 1_025 - 1)])
+        #expect(
+            error
+                == (bytes == 4_096
+                    ? nil
+                    : .invalid(
+                        field: "enqueue.groups[0].extras.trace",
+                        "the headers have 4097 bytes together, over the limit of 4096")))
+    }
+
+    @Test("bytes are counted, not characters")
+    func traceCharacters() {
+        let error = decode { group in
+            group.extras.trace = [
+                .with {
+                    $0.key = "k"
+                    $0.value = String(repeating: "\u{1F9F5}", count: 257)
+                }
+            ]
+        }
+        #expect(error == outOfRange("extras.trace[0].value", 1_028, 0...1_024))
+    }
+
     @Test("10 000 jobs in one message, in one group or in many, and not one more")
     func count() {
         func group(_ count: Int) -> Stint_V1_JobGroup {

@@ -31,6 +31,8 @@ public struct JobDetails: Sendable {
     public let log: String?
     /// Oldest first; the last one may be under way.
     public let attempts: [AttemptDetails]
+    /// In which trace it was enqueued; empty: in none.
+    package let trace: TraceHeaders
 
     /// One attempt of a job.
     public struct AttemptDetails: Sendable {
@@ -66,6 +68,7 @@ public struct JobDetails: Sendable {
         worker = message.worker.nonEmpty
         cancelRequested = message.cancelRequested
         log = message.log.nonEmpty.map { String(decoding: $0, as: UTF8.self) }
+        trace = TraceHeaders(message.extras)
         attempts = message.attempts.map { attempt in
             AttemptDetails(
                 number: Int(attempt.number), outcome: attempt.outcome.nonEmpty, error: attempt.error.nonEmpty,

@@ -34,6 +34,8 @@ public struct NewJob: Sendable {
     /// Nil: the client makes one.
     public var id: JobID?
     public var options: JobOptions
+    /// Empty: it continues the trace in which it is enqueued, if there is one.
+    package var trace = TraceHeaders()
 
     public init(type: String, json payload: Data, id: JobID? = nil, options: JobOptions = JobOptions()) {
         self.type = type
@@ -47,6 +49,14 @@ public struct NewJob: Sendable {
         type: String, payload: Payload, id: JobID? = nil, options: JobOptions = JobOptions()
     ) throws {
         try self.init(type: type, json: PayloadCoding.encode(payload), id: id, options: options)
+    }
+
+    /// The same job in this trace, unless it brought one of its own.
+    func continuing(_ trace: TraceHeaders) -> NewJob {
+        guard self.trace.isEmpty else { return self }
+        var job = self
+        job.trace = trace
+        return job
     }
 }
 

@@ -1,6 +1,7 @@
 import Foundation
 import StintCore
 import StintWire
+import Tracing
 
 /// A connection to a broker, for programs that enqueue jobs and look after them.
 ///
@@ -16,6 +17,7 @@ public final class StintClient: Sendable {
     public let endpoint: String
     let connection: ClientConnection
     private let ids = JobIDGenerator()
+    private let tracer: (any Tracer)?
 
     /// Begins to connect and returns at once.
     ///
@@ -23,8 +25,12 @@ public final class StintClient: Sendable {
     ///   - endpoint: `tcp://host:port` or `ipc:///path`. Nil: the environment's `STINT_CLIENTS`, else
     ///     ``defaultEndpoint``.
     ///   - connectPatience: How long requests wait for a broker that is not there before they fail as unreachable.
+    ///   - tracer: Of the spans of enqueues. Nil: the one of `InstrumentationSystem` at each; none is needed.
     /// - Throws: ``StintError`` with code `configuration` when the address cannot be used.
-    public init(connectingTo endpoint: String? = nil, connectPatience: Duration = .seconds(2)) throws {
+    public init(
+        connectingTo endpoint: String? = nil, connectPatience: Duration = .seconds(2), tracer: (any Tracer)? = nil
+    ) throws {
+        self.tracer = tracer
         self.endpoint =
             endpoint ?? ProcessInfo.processInfo.environment["STINT_CLIENTS"].flatMap { $0.isEmpty ? nil : $0 }
             ?? Self.defaultEndpoint
@@ -65,6 +71,15 @@ public final class StintClient: Sendable {
     /// - Returns: One answer per job, in order.
     public func enqueueAll(_ jobs: [NewJob], timeout: Duration = .seconds(10)) async throws -> [Enqueued] {
         guard !jobs.isEmpty else { return [] }
+        guard let spans = SpanSource(tracer) else { return try await send(jobs, timeout) }
+        var jobs = jobs
+        if jobs.count == 1 { jobs[0].id = jobs[0].id ?? ids.next() }
+        return try await spans.enqueue(jobs) { [jobs] trace in
+            try await send(jobs.map { $0.continuing(trace) }, timeout)
+        }
+    }
+
+    private func send(_ jobs: [NewJob], _ timeout: Duration) async throws -> [Enqueued] {
         let (groups, jobIDs, bytes) = try group(jobs)
         let answer = try await connection.request(bytes: bytes, timeout: timeout) { request in
             var message = Stint_V1_Enqueue()

@@ -14,10 +14,13 @@ package struct Attempt: Sendable {
     package let timeout: Duration
     package let payload: Data
     package let checkpoint: Data?
+    /// Where the trace goes on with what this attempt starts: in a traced worker the attempt's own span, else what the job
+    /// brought along.
+    package var trace: TraceHeaders
 
     package init(
         id: JobID, type: String, number: Int, attemptsMax: Int, priority: Int, token: FencingToken, timeout: Duration,
-        payload: Data, checkpoint: Data?
+        payload: Data, checkpoint: Data?, trace: TraceHeaders = TraceHeaders()
     ) {
         self.id = id
         self.type = type
@@ -28,6 +31,7 @@ package struct Attempt: Sendable {
         self.timeout = timeout
         self.payload = payload
         self.checkpoint = checkpoint
+        self.trace = trace
     }
 }
 
@@ -37,8 +41,9 @@ package enum AttemptEnd: Sendable {
     case completed(result: Data)
     /// The handler said that it failed.
     case failed(message: String, permanent: Bool, retryAfter: Duration?)
-    /// The handler threw something it did not mean to: crashed with an exception.
-    case errored(message: String)
+    /// The handler threw something it did not mean to: crashed with an exception, which the message describes and a tracer
+    /// is given itself.
+    case errored(message: String, thrown: (any Error)? = nil)
     /// The task was cancelled because the attempt passed its timeout.
     case timedOut
     /// The task was cancelled because the job was.

@@ -68,7 +68,7 @@ extension JobContext {
 extension AttemptEnd {
     init(thrown error: any Error) {
         guard let error = error as? JobError else {
-            self = .errored(message: String(String(describing: error).prefix(4096)))
+            self = .errored(message: String(String(describing: error).prefix(4096)), thrown: error)
             return
         }
         switch error.kind {

@@ -38,6 +38,8 @@ final class RunQueue: Sendable {
         var startedAt: ContinuousClock.Instant
         var deadline: ContinuousClock.Instant
         var reason: StopReason?
+        /// Its answer was judged; what comes now is too late to stop it.
+        var isJudged = false
     }
 
     private struct State {
@@ -161,6 +163,7 @@ final class RunQueue: Sendable {
     }
 
     private func stop(slot index: Int, _ reason: StopReason, _ state: inout State) {
+        guard state.slots[index]?.isJudged == false else { return }
         // A lost lease outweighs a cancel; nothing outweighs a lost lease.
         if case .leaseLost? = state.slots[index]?.reason { return }
         state.slots[index]?.reason = reason
@@ -179,17 +182,22 @@ final class RunQueue: Sendable {
 
     // MARK: For the runners
 
+    /// Runs one job to its end; a span is still open, and is ended with what the answer is taken for.
+    typealias Body = @Sendable (Run) async -> (end: AttemptEnd, span: AttemptSpan?)
+
     /// Starts the runners.
-    func start(_ run: @escaping @Sendable (Run) async -> AttemptEnd) {
+    func start(_ run: @escaping Body) {
         for index in 0..<slotCount { spawn(index, run) }
     }
 
-    private func spawn(_ index: Int, _ body: @escaping @Sendable (Run) async -> AttemptEnd) {
+    private func spawn(_ index: Int, _ body: @escaping Body) {
         let task = Task.detached { [self] in
             while let run = await next(index) {
                 let start = ContinuousClock.now
-                let end = await body(run)
+                let (end, span) = await body(run)
                 let microseconds = UInt32(clamping: max(1, (ContinuousClock.now - start).inMicroseconds))
+                // Before anybody can know the job's result: who has it may look for the span.
+                span?.end(as: judge(end, of: index))
                 finish(index, run, end, microseconds)
                 // A cancelled task stays cancelled; the next job gets a fresh one.
                 if Task.isCancelled { return spawn(index, body) }
@@ -226,6 +234,14 @@ final class RunQueue: Sendable {
         let deadline = now + run.attempt.timeout
         state.slots[runner] = Slot(run: run, startedAt: now, deadline: deadline)
         if deadline < state.plannedLook { waker.wake() }
+    }
+
+    /// What an answer will be taken for, whatever comes after this. Nil: it does not count.
+    private func judge(_ end: AttemptEnd, of runner: Int) -> AttemptEnd? {
+        state.withLock { state in
+            state.slots[runner]?.isJudged = true
+            return Self.end(end, stoppedFor: state.slots[runner]?.reason)
+        }
     }
 
     private func finish(_ runner: Int, _ run: Run, _ end: AttemptEnd, _ microseconds: UInt32) {

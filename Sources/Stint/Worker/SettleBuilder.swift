@@ -47,7 +47,7 @@ struct SettleBuilder {
             detail.error = error.cut(to: Limits.errorBytesMax)
             detail.permanent = isPermanent
             if let retryAfter { detail.retryAfterMs = UInt64(max(0, retryAfter.inMilliseconds)) }
-        case .errored(let error):
+        case .errored(let error, _):
             detail.outcome = .errored
             detail.error = error.cut(to: Limits.errorBytesMax)
         case .timedOut:

@@ -5,6 +5,7 @@ import StintCore
 import StintTransport
 import StintWire
 import Synchronization
+import Tracing
 
 /// A process that runs handlers for a broker.
 ///
@@ -60,11 +61,16 @@ public final class Worker: Service {
     public let options: Options
     private let handlers: HandlerRegistry
     private let logger: Logger
+    private let tracer: (any Tracer)?
     private let control: WorkerControl
 
-    /// - Parameter logger: Nil: to standard error, level by `LOG_LEVEL`.
+    /// - Parameters:
+    ///   - logger: Nil: to standard error, level by `LOG_LEVEL`.
+    ///   - tracer: Of the attempts' spans. Nil: the one of `InstrumentationSystem` when ``run()`` is called; none is needed.
     /// - Throws: ``StintError`` with code `configuration`.
-    public init(handlers: HandlerRegistry, options: Options? = nil, logger: Logger? = nil) throws {
+    public init(
+        handlers: HandlerRegistry, options: Options? = nil, logger: Logger? = nil, tracer: (any Tracer)? = nil
+    ) throws {
         let options = try options ?? Options()
         for (what, name) in [("pool", options.pool), ("worker", options.name)] where !TypeName.isValid(name) {
             throw StintError(
@@ -72,6 +78,7 @@ public final class Worker: Service {
         }
         self.options = options
         self.handlers = handlers
+        self.tracer = tracer
         var logger = logger ?? Logger.toStandardError(label: "stint.worker")
         logger[metadataKey: "worker"] = "\(options.name)"
         self.logger = logger
@@ -89,11 +96,15 @@ public final class Worker: Service {
         try startThread(queue, reports)
         let runners = handlers.runners
         let logger = logger
+        let tracing = AttemptTracing(spans: SpanSource(tracer), worker: options.name, pool: options.pool)
         queue.start { run in
             guard let runner = runners[run.attempt.type] else {
-                return .released(withdraws: true, reason: "no handler for this type is registered here")
+                return (.released(withdraws: true, reason: "no handler for this type is registered here"), nil)
             }
-            return await runner(run.attempt, run.channel, logger)
+            guard !tracing.isIdle(for: run.attempt) else {
+                return (await runner(run.attempt, run.channel, logger), nil)
+            }
+            return await tracing.run(run.attempt, run.channel, logger, runner)
         }
         try await withGracefulShutdownHandler {
             try await withTaskCancellationHandler {

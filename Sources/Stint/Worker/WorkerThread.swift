@@ -212,6 +212,7 @@ final class WorkerThread {
         var leases: [LeaseReference] = []
         leases.reserveCapacity(ids.count)
         for (index, id) in ids.enumerated() {
+            let detail = details[index]
             let lease = LeaseReference(
                 id: id, token: FencingToken(epoch: message.epoch, sequence: message.firstSequence &+ UInt64(index)))
             let typeIndex = index < message.typeIndexes.count ? Int(message.typeIndexes[index]) : 0
@@ -224,10 +225,11 @@ final class WorkerThread {
                 id: id, type: type.name,
                 number: index < message.attempts.count ? Int(message.attempts[index]) : 1,
                 attemptsMax: Int(index < message.attemptsMax.count ? message.attemptsMax[index] : type.attemptsMax),
-                priority: Int(details[index]?.priority ?? 0), token: lease.token,
+                priority: Int(detail?.priority ?? 0), token: lease.token,
                 timeout: .milliseconds(Int64(clamping: min(type.timeoutMs, 1 << 40))),
                 payload: message.payloads[offset..<end],
-                checkpoint: details[index].flatMap { $0.checkpoint.isEmpty ? nil : $0.checkpoint })
+                checkpoint: detail.flatMap { $0.checkpoint.isEmpty ? nil : $0.checkpoint },
+                trace: detail.map { TraceHeaders($0.extras) } ?? TraceHeaders())
             offset = end
             leases.append(lease)
             arriving.append(

@@ -9,7 +9,8 @@ struct Enqueue: AsyncParsableCommand {
         discussion: """
             The payload is JSON: as an argument, from a file (@file), or with - one a line from standard input, sent in \
             batches. --run KEY derives each line's id from the key and the line's number, so a bulk load that broke off \
-            can simply be repeated. Without a payload it is null.
+            can simply be repeated. Without a payload it is null. TRACEPARENT and TRACESTATE of the environment go along \
+            with the jobs (W3C Trace Context).
 
             EXAMPLES
               stint enqueue checksum '{"path":"/etc/hostname"}' --wait
@@ -48,6 +49,9 @@ struct Enqueue: AsyncParsableCommand {
         _ = try options()
     }
 
+    /// That of the script or program which runs this command, so that its jobs are seen as its doing.
+    private static var trace: TraceHeaders { TraceHeaders(environment: ProcessInfo.processInfo.environment) }
+
     private func options() throws -> JobOptions {
         var options = JobOptions(priority: priority, attempts: attempts)
         if let delay {
@@ -84,7 +88,8 @@ struct Enqueue: AsyncParsableCommand {
 
     private func enqueueOne(_ client: StintClient) async throws {
         let id = id ?? client.nextJobID()
-        let job = NewJob(type: type, json: try onePayload(), id: id, options: try options())
+        var job = NewJob(type: type, json: try onePayload(), id: id, options: try options())
+        job.trace = Self.trace
         let enqueued: StintClient.Enqueued
         do {
             enqueued = try await client.enqueueAll([job])[0]
@@ -172,6 +177,7 @@ struct Enqueue: AsyncParsableCommand {
 
     private func enqueueLines(_ client: StintClient) async throws {
         let options = try options()
+        let trace = Self.trace
         var batch: [NewJob] = []
         var bytes = 0
         var number = 0
@@ -181,7 +187,9 @@ struct Enqueue: AsyncParsableCommand {
             guard !text.allSatisfy(\.isWhitespace) else { continue }
             let data = try Self.checked(Data(text.utf8), where: "line \(number)")
             let id = run.map { JobID.derived(from: "\(type)\u{0}\($0)", number) }
-            batch.append(NewJob(type: type, json: data, id: id, options: options))
+            var job = NewJob(type: type, json: data, id: id, options: options)
+            job.trace = trace
+            batch.append(job)
             bytes += data.count
             if batch.count == Self.batchLines || bytes >= Self.batchBytes {
                 try await send(&batch, upTo: number, client, &stored)

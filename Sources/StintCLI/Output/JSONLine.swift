@@ -10,7 +10,7 @@ struct JSONLine {
     private mutating func key(_ name: String) {
         if !isFirst { text += "," }
         isFirst = false
-        text += "\"\(name)\":"
+        text += Self.quoted(name) + ":"
     }
 
     mutating func add(_ name: String, _ value: String?) {

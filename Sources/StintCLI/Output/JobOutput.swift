@@ -43,6 +43,11 @@ extension JobDetails {
                 line.add("fence", attempt.fence)
                 return line
             })
+        if !trace.isEmpty {
+            var headers = JSONLine()
+            for header in trace.headers { headers.add(header.key, header.value) }
+            line.add("trace", headers)
+        }
         return line
     }
 

@@ -30,6 +30,11 @@ public enum Limits {
     /// Bytes of all children that travel with one settlement.
     public static let childrenBytesMax = 262_144
     public static let childrenMax = 1_000
+    /// Headers of the trace that one job carries, and bytes of one name, of one value, and of all of them together.
+    public static let traceHeadersMax = 16
+    public static let traceKeyBytesMax = 128
+    public static let traceValueBytesMax = 1_024
+    public static let traceBytesMax = 4_096
     /// How far in the future a job may be scheduled: ten years.
     public static let delayMax: Duration = .seconds(10 * 366 * 86_400)
     /// Jobs of one page of a listing.

@@ -175,7 +175,7 @@ func spelled(_ end: AttemptEnd) -> String {
     case .completed(let result): "completed \(String(decoding: result, as: UTF8.self))"
     case .failed(let message, let permanent, let retryAfter):
         "failed\(permanent ? " for good" : "")\(retryAfter.map { " after \($0.inMilliseconds)" } ?? ""): \(message)"
-    case .errored(let message): "errored: \(message)"
+    case .errored(let message, _): "errored: \(message)"
     case .timedOut: "timed out"
     case .cancelled: "cancelled"
     case .snoozed(let wait): "snoozed \(wait.inMilliseconds)"

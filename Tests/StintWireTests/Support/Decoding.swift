@@ -84,6 +84,9 @@ enum Decoding {
         try hold(TypeName.isValid(group.type) && Limits.priorities.contains(Int(group.priority)), "a group")
         try hold(group.attempts == 0 || Limits.attempts.contains(Int(group.attempts)), "attempts")
         for payload in group.payloads { try hold(payload.count <= payloadBytesMax, "a payload") }
+        let trace = try Stint_V1_JobExtras(serializedBytes: group.extras.copied).trace
+        let bytes = trace.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+        try hold(trace.count <= Limits.traceHeadersMax && bytes <= Limits.traceBytesMax, "extras.trace")
     }
 
     private static func hold(_ isTrue: Bool, _ what: String) throws {

@@ -43,6 +43,16 @@ struct Sample: Sendable, CustomTestStringConvertible {
         $0.metadata = Data(#"{"trace":"4bf9"}"#.utf8)
         $0.parent = Data(id(901))
         $0.root = Data(id(902))
+        $0.trace = [
+            .with {
+                $0.key = "traceparent"
+                $0.value = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+            },
+            .with {
+                $0.key = "tracestate"
+                $0.value = "stint=7"
+            },
+        ]
     }
 
     static let group: Stint_V1_JobGroup = .with {

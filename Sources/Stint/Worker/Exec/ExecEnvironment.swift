@@ -12,6 +12,7 @@ import StintCore
 /// | `STINT_ATTEMPT` | from 1 |
 /// | `STINT_FENCE` | the fencing token, 32 hexadecimal digits that compare as text |
 /// | `STINT_TIMEOUT_MS` | how long the attempt may take |
+/// | `TRACEPARENT` `TRACESTATE` | where its trace goes on, when the job has one |
 enum ExecEnvironment {
     static let inherited = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"]
     /// For a worker that was started without any.
@@ -28,6 +29,7 @@ enum ExecEnvironment {
         variables["STINT_ATTEMPT"] = String(attempt.number)
         variables["STINT_FENCE"] = attempt.token.description
         variables["STINT_TIMEOUT_MS"] = String(attempt.timeout.inMilliseconds)
+        for (name, value) in attempt.trace.variables { variables[name] = value }
         return variables
     }
 

@@ -57,7 +57,7 @@ package nonisolated struct Stint_V1_JobGroup: Sendable {
   /// 1 to 1000; 0: the type's policy.
   package var attempts: UInt32 = 0
 
-  /// What travels with the job unread: who it is for, tags, metadata.
+  /// What travels with the job unread: who it is for, tags, metadata, its trace.
   package var extras: Stint_V1_JobExtras {
     get {_extras ?? Stint_V1_JobExtras()}
     set {_extras = newValue}
@@ -92,6 +92,26 @@ package nonisolated struct Stint_V1_JobExtras: Sendable {
 
   /// The first of its line of parents: 16 bytes, or empty.
   package var root: Data = Data()
+
+  /// What the tracer of whoever enqueued it gave along for the tracer of whoever runs it. At most 16, 4096 bytes together.
+  package var trace: [Stint_V1_TraceHeader] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// One header of a trace, such as `traceparent` of W3C Trace Context. Names and values are the tracer's own.
+package nonisolated struct Stint_V1_TraceHeader: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 1 to 128 bytes. Should stand once; the first counts.
+  package var key: String = String()
+
+  /// At most 1024 bytes.
+  package var value: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -178,7 +198,7 @@ nonisolated extension Stint_V1_JobGroup: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension Stint_V1_JobExtras: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".JobExtras"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}user\0\u{1}tags\0\u{1}metadata\0\u{1}parent\0\u{1}root\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}user\0\u{1}tags\0\u{1}metadata\0\u{1}parent\0\u{1}root\0\u{1}trace\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -191,6 +211,7 @@ nonisolated extension Stint_V1_JobExtras: SwiftProtobuf.Message, SwiftProtobuf._
       case 3: try { try decoder.decodeSingularBytesField(value: &self.metadata) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.parent) }()
       case 5: try { try decoder.decodeSingularBytesField(value: &self.root) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.trace) }()
       default: break
       }
     }
@@ -212,6 +233,9 @@ nonisolated extension Stint_V1_JobExtras: SwiftProtobuf.Message, SwiftProtobuf._
     if !self.root.isEmpty {
       try visitor.visitSingularBytesField(value: self.root, fieldNumber: 5)
     }
+    if !self.trace.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.trace, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -221,6 +245,42 @@ nonisolated extension Stint_V1_JobExtras: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.metadata != rhs.metadata {return false}
     if lhs.parent != rhs.parent {return false}
     if lhs.root != rhs.root {return false}
+    if lhs.trace != rhs.trace {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Stint_V1_TraceHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".TraceHeader"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}value\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.key) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.value) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.key.isEmpty {
+      try visitor.visitSingularStringField(value: self.key, fieldNumber: 1)
+    }
+    if !self.value.isEmpty {
+      try visitor.visitSingularStringField(value: self.value, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Stint_V1_TraceHeader, rhs: Stint_V1_TraceHeader) -> Bool {
+    if lhs.key != rhs.key {return false}
+    if lhs.value != rhs.value {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
