@@ -495,6 +495,8 @@ package nonisolated struct Stint_V1_ListJobs: Sendable {
   package init() {}
 }
 
+/// A page may be short, or empty, though more follow: when its bytes have a bound, or few jobs of the type wanted lie
+/// among many others.
 package nonisolated struct Stint_V1_JobsAnswer: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
