@@ -193,6 +193,7 @@ extension BrokerTurn {
         answer.sinceMs = startedAt.milliseconds
         answer.draining = state.isDraining
         answer.storeBytes = UInt64(max(0, storeBytes))
+        answer.storeFull = storeIsFull
         answer.malformed = malformed
         var bytes = 0
         var serving = Array(repeating: UInt32(0), count: state.lines.count)

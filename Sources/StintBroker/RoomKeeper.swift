@@ -19,6 +19,7 @@ final class RoomKeeper: Sendable {
     private let store: SQLiteStore
     private let logger: Logger
     private let isEnding = Mutex(false)
+    private let wasFull = Mutex(false)
 
     init(store: SQLiteStore, logger: Logger) {
         self.store = store
@@ -61,7 +62,19 @@ final class RoomKeeper: Sendable {
     func judge() -> (isFull: Bool, bytes: Int64)? {
         guard let free = try? store.freeBytes(), let statistics = try? store.statistics() else { return nil }
         if !store.hasReserve, free > 2 * Self.watermarkBytes { _ = try? store.restoreReserve() }
-        return (free < Self.watermarkBytes, statistics.bytes + statistics.logBytes)
+        let isFull = free < Self.watermarkBytes
+        let hasChanged = wasFull.withLock { wasFull in
+            defer { wasFull = isFull }
+            return wasFull != isFull
+        }
+        if hasChanged {
+            logger.warning(
+                isFull
+                    ? "the disk is nearly full; new jobs are refused, running ones can finish. Free some space."
+                    : "there is space again; new jobs are taken",
+                metadata: ["path": "\(store.path)", "free_bytes": "\(free)"])
+        }
+        return (isFull, statistics.bytes + statistics.logBytes)
     }
 
     /// Nobody waits for space any more.

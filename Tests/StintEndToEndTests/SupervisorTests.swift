@@ -132,6 +132,40 @@ extension EndToEnd {
             try await up.terminate()
         }
 
+        @Test("a second one in the same place ends with a sentence, and no worker of it joins the first")
+        func second() async throws {
+            let (cluster, _, _) = try cluster()
+            let up = try await cluster.up()
+            let first = try await workers(cluster, 3).compactMap { $0["since"].string }
+            let second = try await cluster.stint("up", within: .seconds(30))
+            #expect(second.code == 1)
+            #expect(second.lines.isEmpty)
+            #expect(second.errorText.contains("in use by process"), "\(second.errorText)")
+            #expect(second.errorText.contains("the cluster did not start"), "\(second.errorText)")
+            #expect(try await workers(cluster, 3).compactMap { $0["since"].string } == first)
+            try await up.terminate()
+        }
+
+        @Test("it goes on when the reader of its output goes away")
+        func brokenPipe() async throws {
+            let (cluster, _, _) = try cluster()
+            let piped = try RunningProcess(
+                "/bin/bash",
+                ["-c", "'\(StintProgram.path)' up 2>&1 | grep -m 1 '^ready'; echo \"ended ${PIPESTATUS[0]}\""],
+                environment: cluster.environment, folder: cluster.folder)
+            try await piped.line("ready") { $0.hasPrefix("ready") }
+            let up = try #require(
+                ProcessTable.descendants(of: piped.id).first { ProcessTable.arguments(of: $0).dropFirst() == ["up"] })
+            let children = ProcessTable.children(of: up)
+            let victim = try #require(children.first { ProcessTable.arguments(of: $0).dropFirst().first == "worker" })
+            kill(victim, SIGKILL)  // which is told, to nobody
+            try await ProcessTable.ended([victim], within: .seconds(2))
+            _ = try await workers(cluster, 3)
+            #expect(try await cluster.stint("enqueue", "quick", "--wait").code == 0)
+            kill(up, SIGTERM)
+            try await piped.line("end") { $0 == "ended 0" }
+        }
+
         @Test("--pools runs only these pools, against a broker that runs elsewhere")
         func somePools() async throws {
             let (cluster, _, _) = try cluster()

@@ -8,7 +8,8 @@ import Synchronization
 ///
 /// Requests are sent once the broker has welcomed the session, so a request that fails as *unreachable* was never sent. After
 /// a broken connection or a restart of the broker a new session begins and every request without an answer is sent
-/// again; that is safe, because enqueues are idempotent by job id and other mutating requests by request id.
+/// again; that is safe, because enqueues are idempotent by job id and other mutating requests by request id. A watch has no
+/// patience: its job exists, and is waited for until a broker is there again.
 final class ClientConnection: Sendable {
     /// What the broker says to one request.
     enum Answer: Sendable {
@@ -180,7 +181,10 @@ final class ClientConnection: Sendable {
     }
 
     /// A refusal that names no request: the session itself was refused.
-    func sessionRefused(_ refusal: Refusal) { failAll(StintError(refusal)) { _ in true } }
+    func sessionRefused(_ refusal: Refusal) {
+        failAll(StintError(refusal)) { _ in true }
+        failWatches(StintError(refusal))
+    }
 
     func event(_ event: Stint_V1_JobEvent) {
         let stream = state.withLock { $0.watches[event.request]?.stream }
@@ -198,7 +202,6 @@ final class ClientConnection: Sendable {
         let now = ContinuousClock.now
         if connectedSince == nil, now - tryingSince >= connectPatience {
             failAll(.unreachable(endpoint)) { !$0.isSent }
-            failWatches(.unreachable(endpoint))
         }
         var overdue: [Pending] = []
         let next = state.withLock { state -> ContinuousClock.Instant? in
@@ -213,11 +216,13 @@ final class ClientConnection: Sendable {
             pending.finish(
                 .failure(pending.isSent ? .outcomeUnknown(after: pending.timeout) : .unreachable(endpoint)))
         }
-        let patienceEnds = connectedSince == nil && hasWork ? tryingSince + connectPatience : nil
+        let patienceEnds = connectedSince == nil && hasUnsent ? tryingSince + connectPatience : nil
         return [next, patienceEnds].compactMap { $0 }.min()
     }
 
     var hasWork: Bool { state.withLock { !$0.pending.isEmpty || !$0.watches.isEmpty } }
+
+    private var hasUnsent: Bool { state.withLock { $0.pending.values.contains { !$0.isSent } } }
 
     func failEverything() {
         failAll(.closed) { _ in true }

@@ -151,6 +151,8 @@ public struct ClusterStatus: Sendable {
     public let since: WallTime
     public let isDraining: Bool
     public let storeBytes: Int
+    /// The disk of the broker is nearly full: it takes no new jobs, and those that run can still finish.
+    public let isStoreFull: Bool
 
     init(_ message: Stint_V1_StatusAnswer) {
         counts = Counts(message.counts)
@@ -175,6 +177,7 @@ public struct ClusterStatus: Sendable {
         since = WallTime(milliseconds: message.sinceMs)
         isDraining = message.draining
         storeBytes = Int(message.storeBytes)
+        isStoreFull = message.storeFull
     }
 }
 

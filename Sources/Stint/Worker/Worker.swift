@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Logging
 import ServiceLifecycle
 import StintCore
@@ -120,6 +121,7 @@ public final class Worker: Service {
     /// Runs until SIGTERM or SIGINT, or until standard input ends when `STINT_LIFELINE=stdin` says that a supervisor holds
     /// it; then drains and returns.
     public func runUntilSignal() async throws {
+        signal(SIGPIPE, SIG_IGN)  // a reader of our log that goes away must not take the handlers with it
         Lifeline.watch { [control, options] in control.drain(limit: options.drainLimit) }
         let group = ServiceGroup(
             configuration: .init(
@@ -185,7 +187,8 @@ final class WorkerControl: Sendable {
     func end() { ending.continuation.finish() }
 
     func ended() async throws {
-        for await _ in ending.stream {}
+        // A task of its own: who is cancelled drains, and that takes as long as it takes.
+        await Task { [ending] in for await _ in ending.stream {} }.value
         if let refusal = state.withLock({ $0.refusal }), !refusal.isRetryable { throw StintError(refusal) }
     }
 }

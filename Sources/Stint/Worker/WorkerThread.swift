@@ -39,6 +39,8 @@ final class WorkerThread {
     private var withdrawn: Set<String> = []
     private var drainEndsAt: ContinuousClock.Instant?
     private var isForced = false
+    /// When it is said that no broker is there yet; nil: said, or no longer true.
+    private var absenceToldAt: ContinuousClock.Instant? = .now + .seconds(2)
 
     init(
         dealer: DealerSocket, waker: Waker, queue: RunQueue, reports: ReportOutbox, control: WorkerControl,
@@ -74,6 +76,7 @@ final class WorkerThread {
             let wake = session.tick(fresh: Self.freshSession(), at: Self.now(), &actions)
             session.endIfDone(&actions)
             perform()
+            tellAbsence()
             patience = nextPatience(wake)
         }
         reports.close()
@@ -99,6 +102,7 @@ final class WorkerThread {
         if let next = reports.nextFlush() { look = min(look, next) }
         if let drainEndsAt, !isForced { look = min(look, drainEndsAt) }
         if let rebuildAt { look = min(look, rebuildAt) }
+        if let absenceToldAt { look = min(look, absenceToldAt) }
         return max(.zero, look - .now)
     }
 
@@ -106,6 +110,12 @@ final class WorkerThread {
         Moment(
             instant: Instant(nanoseconds: MonotonicClock.nanoseconds()),
             wall: WallTime(milliseconds: WallClock.milliseconds()))
+    }
+
+    private func tellAbsence() {
+        guard let at = absenceToldAt, at <= .now else { return }
+        absenceToldAt = nil
+        logger.warning("no broker answers; trying until one does", metadata: ["endpoint": "\(dealer.endpoint)"])
     }
 
     private static func freshSession() -> SessionID { SessionID(.random(in: 1 ... .max)) }
@@ -179,6 +189,7 @@ final class WorkerThread {
                 lost: lost, cancelled: cancelled, at: Self.now(), &actions)
             reports.sessionBegan()
             control.joined()
+            absenceToldAt = nil
             for type in withdrawn.sorted() { sendWithdraw(type, "") }
             logger.info("joined the broker", metadata: ["epoch": "\(welcome.epoch)"])
         case .sayHello: session.lostSession(fresh: Self.freshSession(), at: Self.now(), &actions)
@@ -346,7 +357,9 @@ final class WorkerThread {
         case .forget(let key): settlements[key] = nil
         case .recall: release(queue.recall())
         case .suspend:
-            logger.warning("the broker has been silent for a lease; nothing new is started")
+            logger.warning(
+                "the broker has been silent for a lease; nothing new is started until it answers again",
+                metadata: ["endpoint": "\(dealer.endpoint)"])
             queue.suspend()
         case .resume: queue.resume()
         case .drain: send(.drain(Stint_V1_Drain()))

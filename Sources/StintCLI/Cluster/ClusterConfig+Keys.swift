@@ -99,7 +99,7 @@ extension ClusterConfig.Store {
             keys: [
                 ConfigKey(
                     "url", .storeLocation, \.location,
-                    "The database file; its folder is made when absent. `memory:` keeps nothing, for tests.",
+                    "The database file; its folder is made when absent.",
                     variable: "STINT_STORE"),
                 ConfigKey("keep", .object(Keep.keys), \.keep, "How much of the past is kept."),
             ])

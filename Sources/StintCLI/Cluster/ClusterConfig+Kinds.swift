@@ -44,19 +44,17 @@ extension ConfigValue where Value == String {
 extension ConfigValue where Value == ClusterConfig.Store.Location {
     static var storeLocation: Self {
         ConfigValue(
-            unit: "URL", range: "`sqlite:PATH`, `memory:`",
+            unit: "URL", range: "`sqlite:PATH`",
             expected:
-                "sqlite:PATH or memory: (such as \"sqlite:.stint/stint.db\" or \"sqlite:/var/lib/stint/stint.db\")",
-            schema: ["type": "string", "pattern": #"^(sqlite:(?!//).+|memory:)$"#],
+                "sqlite:PATH (such as \"sqlite:.stint/stint.db\" or \"sqlite:/var/lib/stint/stint.db\")",
+            schema: ["type": "string", "pattern": #"^sqlite:(?!//).+$"#],
             show: { location in
                 switch location {
                 case .sqlite(let path): .text("sqlite:\(path)")
-                case .memory: "memory:"
                 }
             },
             parse: { value in
                 guard case .text(let text) = value, !text.utf8.contains(0) else { return nil }
-                if text == "memory:" { return .memory }
                 // "sqlite://stint.db" is meant to be a relative path and would be one at the root.
                 guard text.hasPrefix("sqlite:"), !text.hasPrefix("sqlite://"), !text.hasSuffix("/") else { return nil }
                 let path = String(text.dropFirst(7))

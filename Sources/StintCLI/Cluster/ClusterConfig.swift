@@ -47,8 +47,6 @@ struct ClusterConfig: Hashable, Sendable {
 
         enum Location: Hashable, Sendable {
             case sqlite(path: String)
-            /// Gone with the process. For tests and demonstrations.
-            case memory
         }
 
         /// How long, and how many, of the jobs that have ended.

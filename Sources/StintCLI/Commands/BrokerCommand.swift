@@ -40,10 +40,7 @@ struct BrokerCommand: AsyncParsableCommand {
 extension ClusterConfig {
     var brokerConfiguration: BrokerConfiguration {
         get throws {
-            guard case .sqlite(let path) = store.location else {
-                throw CommandError(
-                    .usage, "store.url is \"memory:\"; a broker needs sqlite:PATH, so that jobs survive it")
-            }
+            let path = switch store.location { case .sqlite(let path): path }
             var broker = BrokerConfiguration(
                 clients: self.broker.clientsBind, workers: self.broker.workersBind, storePath: path)
             broker.lease = self.broker.lease
@@ -63,6 +60,8 @@ extension ClusterConfig {
 /// Runs one service until it ends or a signal (or the end of the supervisor's lifeline) asks for a drain.
 enum ServiceRunner {
     static func run(_ service: any Service, logger: Logger) async throws {
+        // A reader of our output that goes away must not take the service with it.
+        signal(SIGPIPE, SIG_IGN)
         let group = ServiceGroup(
             configuration: .init(
                 services: [

@@ -85,6 +85,7 @@ extension ClusterStatus {
         line.add("broker_since", since)
         line.add("draining", isDraining)
         line.add("store_bytes", storeBytes)
+        line.add("store_full", isStoreFull)
         return line
     }
 
@@ -100,6 +101,9 @@ extension ClusterStatus {
                 "\(counts.completed)", "\(counts.dead)", "\(counts.cancelled)", workers)
         }
         lines.append(table.isEmpty ? "no jobs yet" : table.printed())
+        if isStoreFull {
+            lines.append("! the disk of the broker is nearly full: no new jobs are taken until there is space again")
+        }
         for (name, type) in types.sorted(by: { $0.key < $1.key }) where type.workers == 0 && type.counts.unfinished > 0
         {
             let withdrawn = workers.filter { $0.withdrawn.contains(name) }.map(\.name)

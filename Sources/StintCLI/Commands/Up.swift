@@ -40,13 +40,21 @@ struct Up: AsyncParsableCommand {
         defer { client.close() }
         let signals = SignalWatch([SIGTERM, SIGINT]) { supervisor.interrupt() }
         defer { signals.stop() }
+        // A reader of our output that goes away must not take the cluster with it.
+        signal(SIGPIPE, SIG_IGN)
         Lifeline.watch { supervisor.drain() }
         let ready = "ready clients \(cluster.broker.clients) workers \(cluster.broker.workers)"
-        await supervisor.run {
-            _ = try await client.status(timeout: .seconds(1))
-        } onReady: {
-            print(ready)
-            fflush(nil)
+        do {
+            try await supervisor.run {
+                _ = try await client.status(timeout: .seconds(1))
+            } onReady: {
+                print(ready)
+                fflush(nil)
+            }
+        } catch {
+            throw CommandError(
+                error.exitCode == 2 ? .usage : .failure,
+                "the cluster did not start: \(error.sentence); see its lines above")
         }
     }
 
@@ -57,7 +65,7 @@ struct Up: AsyncParsableCommand {
         if pools == nil {
             var argv = [Executable.path, "broker", "--config", path]
             if let data { argv += ["--data", data] }
-            plans.append(ChildPlan(name: "broker", argv: argv, order: 0))
+            plans.append(ChildPlan(name: "broker", argv: argv, order: 0, announcesItself: true))
         }
         for name in try chosenPools(cluster) {
             guard let pool = cluster.pools[name] else { continue }
@@ -71,11 +79,14 @@ struct Up: AsyncParsableCommand {
     private func chosenPools(_ cluster: ClusterConfig) throws -> [String] {
         guard let pools else { return cluster.pools.keys.sorted() }
         let names = pools.split(separator: ",").map { String($0).trimmingCharacters(in: .whitespaces) }
-        let known = cluster.pools.keys.sorted().joined(separator: ", ")
+        let known = cluster.pools.isEmpty ? "no pools" : cluster.pools.keys.sorted().joined(separator: ", ")
         for name in names where cluster.pools[name] == nil {
-            throw CommandError(.usage, "--pools names \"\(name)\"; the file has: \(known.isEmpty ? "no pools" : known)")
+            throw CommandError(.usage, "--pools names \"\(name)\"; the file has: \(known)")
         }
         guard !names.isEmpty else { throw CommandError(.usage, "--pools names no pool; the file has: \(known)") }
+        guard Set(names).count == names.count else {
+            throw CommandError(.usage, "--pools names a pool twice; to run more of it, raise its \"processes\"")
+        }
         return names
     }
 

@@ -9,6 +9,8 @@ struct ChildProcess: Sendable {
     let control: ProcessControl
     /// Takes whole lines, from any thread.
     let say: @Sendable (String) -> Void
+    /// Called for each line on its standard output that begins with "ready".
+    let onReady: @Sendable () -> Void
 
     /// Runs it from start to end. What is left of its process group then is killed.
     ///
@@ -16,7 +18,7 @@ struct ChildProcess: Sendable {
     func run(onStart: @escaping @Sendable (pid_t) -> Void = { _ in }) async throws(LaunchProblem) -> ProcessEnding {
         let launch = try launch()
         let (_, ending) = try await launch.run(
-            feeding: .lifeline, into: LinePrefixer(name: plan.name, say: say), control: control, onStart: onStart)
+            feeding: .lifeline, into: LinePrefixer(name: plan.name, say: say, onReady: onReady), control: control, onStart: onStart)
         return ending
     }
 
@@ -45,17 +47,23 @@ struct ChildProcess: Sendable {
 private struct LinePrefixer: OutputSink {
     let name: String
     let say: @Sendable (String) -> Void
+    let onReady: @Sendable () -> Void
     private var output = LineSplitter(bytesMax: 1 << 16)
     private var error = LineSplitter(bytesMax: 1 << 16)
 
-    init(name: String, say: @escaping @Sendable (String) -> Void) {
+    init(name: String, say: @escaping @Sendable (String) -> Void, onReady: @escaping @Sendable () -> Void) {
         self.name = name
         self.say = say
+        self.onReady = onReady
     }
 
     mutating func take(_ bytes: UnsafeRawBufferPointer, from stream: ChildStream) {
         switch stream {
-        case .output: for line in output.feed(bytes) { pass(line) }
+        case .output:
+            for line in output.feed(bytes) {
+                pass(line)
+                if line.text.hasPrefix("ready") { onReady() }
+            }
         case .error: for line in error.feed(bytes) { pass(line) }
         }
     }

@@ -6,6 +6,9 @@ import Synchronization
 
 /// Keeps the processes of `stint up` running: starts them, starts again what dies, and ends them in order.
 ///
+///     opening ──the broker is ready──► running
+///        └──it keeps failing──► run() returns how
+///
 ///     running ──drain()──► highest order drains ──all ended──► next order … the broker last ──► run() returns
 ///        │                     │ drainLimit: SIGKILL to the groups that are left
 ///        └──────kill()─────────┴──► SIGKILL to every group at once ──► run() returns
@@ -24,6 +27,17 @@ package final class Supervisor: Sendable {
         /// The children that run or wait to be started again, by their place in the plan.
         var children: [Int: Child] = [:]
         var drain: Task<Void, Never>?
+        /// The children that must announce themselves, and have not yet.
+        var unannounced: Set<Int> = []
+        /// How a child ended that never announced itself.
+        var failure: Failure?
+    }
+
+    /// The cluster could not be opened.
+    package struct Failure: Error, Hashable {
+        /// Of the child that kept failing.
+        package let exitCode: Int32
+        package let sentence: String
     }
 
     private struct Child {
@@ -49,27 +63,52 @@ package final class Supervisor: Sendable {
         self.say = say
     }
 
-    /// Runs all children until they have been drained or killed.
+    /// Runs all children until they have been drained or killed. Those that announce themselves start first, the others
+    /// when all of them are ready.
     ///
     /// - Parameters:
-    ///   - readiness: Returns when the cluster answers, throws when it does not yet; then it is asked again after a
-    ///     wait of 100 ms, growing to 1 s.
-    ///   - onReady: Called once, after `readiness` first returned.
+    ///   - readiness: Where no child announces itself: returns when the cluster answers, throws when it does not yet; then
+    ///     it is asked again after a wait of 100 ms, growing to 1 s.
+    ///   - onReady: Called once, when the cluster serves.
+    /// - Throws: ``Failure`` when a child that announces itself has failed five times in a row before it ever did, or once
+    ///   with exit code 2, which no repetition mends. Nothing runs any more then.
     package func run(
         readiness: @escaping @Sendable () async throws -> Void = {}, onReady: @escaping @Sendable () -> Void = {}
-    ) async {
-        let children = state.withLock { state -> [Task<Void, Never>] in
+    ) async throws(Failure) {
+        let (children, isOpen) = state.withLock { state -> ([Task<Void, Never>], Bool) in
             precondition(state.children.isEmpty, "a supervisor runs once")
-            guard state.phase != .killed else { return [] }
+            guard state.phase != .killed else { return ([], false) }
+            state.unannounced = Set(plans.indices.filter { plans[$0].announcesItself })
             for index in plans.indices where plans[index].order < state.drainsFrom {
-                state.children[index] = Child(ended: Task { await self.keep(index) })
+                state.children[index] = Child(ended: Task { await self.keep(index, onReady) })
             }
-            return state.children.values.map(\.ended)
+            return (state.children.values.map(\.ended), state.unannounced.isEmpty)
         }
-        let ready = Task { await self.waitUntilReady(readiness, onReady) }
+        let ready = isOpen ? Task { await self.waitUntilReady(readiness, onReady) } : nil
         for child in children { await child.value }
-        ready.cancel()
-        await ready.value
+        ready?.cancel()
+        await ready?.value
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+    }
+
+    private func announced(_ index: Int, _ onReady: @Sendable () -> Void) {
+        let opens = state.withLock { state -> Bool in
+            guard state.unannounced.remove(index) != nil, state.unannounced.isEmpty else { return false }
+            for (other, child) in state.children where !plans[other].announcesItself { child.wait?.cancel() }
+            return state.phase == .running
+        }
+        if opens { onReady() }
+    }
+
+    /// A child that announces itself, and has not, fails: true when that was once too often.
+    private func givesUp(_ index: Int, _ life: Life, _ isLate: Bool) -> Bool {
+        let gives = state.withLock { state -> Bool in
+            guard state.unannounced.contains(index), isLate || life.exitCode == 2 else { return false }
+            state.failure = Failure(exitCode: life.exitCode, sentence: "\(plans[index].name) \(life.sentence)")
+            return true
+        }
+        if gives { drain() }
+        return gives
     }
 
     /// Ends all children in order: SIGTERM to the highest order, then to the next when it has ended. Returns at once;
@@ -116,17 +155,19 @@ package final class Supervisor: Sendable {
     }
 
     /// The lives of one child.
-    private func keep(_ index: Int) async {
+    private func keep(_ index: Int, _ onReady: @escaping @Sendable () -> Void) async {
         var backoff = backoff
         let plan = plans[index]
+        if !plan.announcesItself { await pause(index, .seconds(1 << 32)) { !$0.unannounced.isEmpty } }
         while true {
             let start = ContinuousClock.now
-            guard let ending = await live(index) else { return }
+            guard let ending = await live(index, onReady) else { return }
             if mustEnd(index) {
                 if !ending.isClean { say("\(plan.name) \(ending.sentence), instead of draining to its end.") }
                 return
             }
             let (wait, saysSo) = backoff.wait(after: .now - start)
+            if givesUp(index, ending, saysSo) { return }
             let again = "it is started again in \(Self.spelled(wait))."
             if saysSo {
                 say(
@@ -142,7 +183,7 @@ package final class Supervisor: Sendable {
     }
 
     /// One life of one child; nil when none may begin any more.
-    private func live(_ index: Int) async -> Life? {
+    private func live(_ index: Int, _ onReady: @escaping @Sendable () -> Void) async -> Life? {
         do throws(LaunchProblem) {
             let control = try ProcessControl()
             let mayBegin = state.withLock { state in
@@ -151,7 +192,10 @@ package final class Supervisor: Sendable {
                 return true
             }
             guard mayBegin else { return nil }
-            return Life(ending: try await ChildProcess(plan: plans[index], control: control, say: say).run())
+            let process = ChildProcess(plan: plans[index], control: control, say: say) {
+                self.announced(index, onReady)
+            }
+            return Life(ending: try await process.run())
         } catch {
             return Life(problem: error)
         }
@@ -165,9 +209,9 @@ package final class Supervisor: Sendable {
     }
 
     /// Waits, unless the child is to end meanwhile.
-    private func pause(_ index: Int, _ wait: Duration) async {
+    private func pause(_ index: Int, _ wait: Duration, if isNeeded: (State) -> Bool = { _ in true }) async {
         let pause = state.withLock { state -> Task<Void, Never>? in
-            guard plans[index].order < state.drainsFrom else { return nil }
+            guard plans[index].order < state.drainsFrom, isNeeded(state) else { return nil }
             let task = Task { _ = try? await Task.sleep(for: wait) }
             state.children[index]?.wait = task
             return task
@@ -199,11 +243,13 @@ package final class Supervisor: Sendable {
 private struct Life {
     var sentence: String
     var hint = ""
-    var isClean = false
+    /// What the supervisor would end with for it.
+    var exitCode: Int32 = 1
+    var isClean: Bool { exitCode == 0 }
 
     init(ending: ProcessEnding) {
         sentence = ending.description
-        isClean = ending == .exited(code: 0)
+        if case .exited(let code) = ending { exitCode = code }
         if ending == .exited(code: 2) {
             hint = " (a mistake in its command line or configuration: see its lines above)"
         }

@@ -72,8 +72,9 @@ enum SQLiteConnection {
             guard try !migrator.hasBeenSuperseded(db) else {
                 throw StoreError(
                     .tooNew,
-                    "the database \(path) was written by a newer version of Stint. Install that version, or restore a "
-                        + "backup from before the upgrade.")
+                    "the database \(path) was written by a newer version of Stint, or by one from before the first release. "
+                        + "Install the version that wrote it, restore a backup from before the upgrade, or name another "
+                        + "file as the store.")
             }
             // Before anything else, and by itself: a start that is cut short between two steps can be repeated.
             if application == 0 { try db.execute(sql: "PRAGMA application_id = \(SQLiteSchema.applicationID)") }

@@ -19,7 +19,7 @@ enum SQLiteSchema {
 
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("v1", foreignKeyChecks: .immediate) { db in
+        migrator.registerMigration("1", foreignKeyChecks: .immediate) { db in
             try db.execute(sql: version1)
         }
         return migrator

@@ -152,7 +152,7 @@ import Testing
                     + #"(HOST without spaces, PORT from 1 to 65535), got "http://x:1""#,
                 "cluster.json:7:32: store.keep.dead: expected a duration from 1d to 36500d \(durations), "
                     + #"got "23h59m""#,
-                "cluster.json:7:51: store.url: expected sqlite:PATH or memory: "
+                "cluster.json:7:51: store.url: expected sqlite:PATH "
                     + #"(such as "sqlite:.stint/stint.db" or "sqlite:/var/lib/stint/stint.db"), got "postgres:x""#,
                 "cluster.json:9:34: jobs.parse_paper.attempts: expected a whole number from 1 to 1000, got 0",
                 "cluster.json:9:48: jobs.parse_paper.timeout: expected a duration from 1ms to 30d \(durations), "
@@ -244,11 +244,11 @@ import Testing
     }
 
     @Test(
-        "the store is a file or memory",
+        "the store is a file",
         arguments: [
             ("sqlite:/var/x.db", ClusterConfig.Store.Location.sqlite(path: "/var/x.db")),
-            ("sqlite:x.db", .sqlite(path: "/srv/app/x.db")), ("memory:", .memory),
-            ("sqlite:", nil), ("sqlite://x.db", nil), ("sqlite:data/", nil), ("memory", nil), ("memory:x", nil),
+            ("sqlite:x.db", .sqlite(path: "/srv/app/x.db")),
+            ("sqlite:", nil), ("sqlite://x.db", nil), ("sqlite:data/", nil), ("memory:", nil), ("postgres:x", nil),
         ])
     func stores(url: String, location: ClusterConfig.Store.Location?) {
         #expect((try? read("{\"store\": {\"url\": \"\(url)\"}}"))?.store.location == location)
@@ -370,7 +370,7 @@ import Testing
                 #"cluster.json:1:2: nmae: unknown key (did you mean "name"?)"#,
                 "--lease: broker.lease: expected a duration from 1s to 1h "
                     + #"(such as "500ms", "5s", "2m", "1h30m" or "7d"), got "5""#,
-                "STINT_STORE: store.url: expected sqlite:PATH or memory: "
+                "STINT_STORE: store.url: expected sqlite:PATH "
                     + #"(such as "sqlite:.stint/stint.db" or "sqlite:/var/lib/stint/stint.db"), got "x""#,
                 "STINT_WORKERS: broker.workers: expected another endpoint than that of clients, "
                     + "got tcp://127.0.0.1:7411 for both",

@@ -187,6 +187,7 @@ extension Sample {
             }
         ]
         $0.storeBytes = 9_876_543
+        $0.storeFull = true
         $0.malformed = 42
     }
 }

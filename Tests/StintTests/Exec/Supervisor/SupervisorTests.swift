@@ -15,8 +15,12 @@ import Testing
 
     init() throws { folder = try ScriptFolder() }
 
-    private func plan(_ name: String, _ body: String, order: Int = 1) async throws -> ChildPlan {
-        ChildPlan(name: name, argv: [try await folder.script(body, name: name)], order: order)
+    private func plan(
+        _ name: String, _ body: String, order: Int = 1, announcesItself: Bool = false
+    ) async throws -> ChildPlan {
+        ChildPlan(
+            name: name, argv: [try await folder.script(body, name: name)], order: order,
+            announcesItself: announcesItself)
     }
 
     private func supervisor(
@@ -33,7 +37,7 @@ import Testing
     func names() async throws {
         let body = "echo out; echo err >&2; printf unfinished; exec sleep 1000"
         let supervisor = supervisor([try await plan("pool.1", body)])
-        let running = Task { await supervisor.run() }
+        let running = Task { try? await supervisor.run() }
         await said.wait("pool.1 | out")
         await said.wait("pool.1 | err")
         supervisor.kill()
@@ -47,7 +51,7 @@ import Testing
             try await plan("broker", polite, order: 0), try await plan("pool.1", polite),
             try await plan("pool.2", polite),
         ])
-        let running = Task { await supervisor.run() }
+        let running = Task { try? await supervisor.run() }
         for name in ["broker", "pool.1", "pool.2"] { await said.wait("\(name) | up") }
         supervisor.drain()
         supervisor.drain()
@@ -66,7 +70,7 @@ import Testing
                     "n=$(cat '\(folder.path)/n\(code)' 2>/dev/null); echo x >> '\(folder.path)/n\(code)'; "
                         + "[ -n \"$n\" ] && echo again && exec sleep 1000; exit \(code)")
             ])
-            let running = Task { await supervisor.run() }
+            let running = Task { try? await supervisor.run() }
             await said.wait("\(name) exited with code \(code); it is started again in 1 ms.")
             await said.wait("\(name) | again")
             supervisor.kill()
@@ -77,7 +81,7 @@ import Testing
     @Test("a child that keeps failing at its start is told of once, in one sentence, and tried on")
     func keepsFailing() async throws {
         let supervisor = supervisor([try await plan("pool.1", "exit 2")])
-        let running = Task { await supervisor.run() }
+        let running = Task { try? await supervisor.run() }
         await said.wait(count: 8, of: "pool.1 exited with code 2")
         supervisor.drain()
         await running.value
@@ -92,7 +96,7 @@ import Testing
     @Test("a program that does not exist is said and tried again")
     func missingProgram() async throws {
         let supervisor = supervisor([ChildPlan(name: "pool.1", argv: ["no-such-program-anywhere"], order: 1)])
-        let running = Task { await supervisor.run() }
+        let running = Task { try? await supervisor.run() }
         await said.wait(
             count: 2, of: "pool.1 did not start, because \"no-such-program-anywhere\" is in no folder of PATH")
         supervisor.drain()
@@ -109,7 +113,7 @@ import Testing
             ],
             drainLimit: .milliseconds(50))
         async let gone = watch.wait()
-        let running = Task { await supervisor.run() }
+        let running = Task { try? await supervisor.run() }
         await said.wait("pool.1 | up")
         supervisor.drain()
         await running.value
@@ -121,7 +125,7 @@ import Testing
     func secondInterrupt() async throws {
         let stubborn = "trap '' TERM; echo up; while :; do sleep 1000; done"
         let supervisor = supervisor([try await plan("broker", stubborn, order: 0), try await plan("pool.1", stubborn)])
-        let running = Task { await supervisor.run() }
+        let running = Task { try? await supervisor.run() }
         await said.wait("broker | up")
         await said.wait("pool.1 | up")
         supervisor.interrupt()
@@ -134,7 +138,7 @@ import Testing
         let supervisor = supervisor(
             [try await plan("pool.1", "exit 1")], backoff: RestartBackoff(first: .seconds(3_600), most: .seconds(3_600))
         )
-        let running = Task { await supervisor.run() }
+        let running = Task { try? await supervisor.run() }
         await said.wait("pool.1 exited with code 1; it is started again in 3600 s.")
         supervisor.drain()
         await running.value
@@ -145,7 +149,7 @@ import Testing
         for ending in [Supervisor.drain, Supervisor.kill] {
             let supervisor = supervisor([try await plan("pool.1", polite)])
             ending(supervisor)()
-            await supervisor.run()
+            try await supervisor.run()
         }
         #expect(said.all.filter { $0.hasSuffix("| up") }.count == 0)
     }
@@ -155,7 +159,7 @@ import Testing
         let supervisor = supervisor([try await plan("broker", polite, order: 0)])
         let asked = Mutex(0)
         struct NotYet: Error {}
-        await supervisor.run(
+        try await supervisor.run(
             readiness: {
                 let count = asked.withLock { asked in
                     asked += 1
@@ -171,6 +175,36 @@ import Testing
         #expect(asked.withLock { $0 } == 3)
     }
 
+    @Test("pools start when the broker says that it is ready, and so does the cluster")
+    func poolsWaitForTheBroker() async throws {
+        let gate = try folder.deathWatch().path  // a named pipe: the broker is ready when it has read a line
+        let broker = try await plan(
+            "broker", "echo up; read -r _ <'\(gate)'; echo ready; \(polite)", order: 0, announcesItself: true)
+        let supervisor = supervisor([broker, try await plan("pool.1", polite)])
+        let running = Task { try? await supervisor.run(onReady: { [said] in said.add("open") }) }
+        await said.wait("broker | up")
+        #expect(!said.all.contains { $0.hasPrefix("pool.1") || $0 == "open" })
+        try "go\n".write(toFile: gate, atomically: false, encoding: .utf8)
+        await said.wait("pool.1 | up")
+        await said.wait("open")
+        supervisor.drain()
+        await running.value
+    }
+
+    @Test(
+        "a broker that keeps failing before it is ready ends the cluster with its exit code, and no pool ever starts",
+        arguments: [(code: 1, lives: 5), (code: 2, lives: 1)])
+    func brokerNeverReady(code: Int32, lives: Int) async throws {
+        let supervisor = supervisor([
+            try await plan("broker", "echo up; exit \(code)", order: 0, announcesItself: true),
+            try await plan("pool.1", polite),
+        ])
+        let failure = await #expect(throws: Supervisor.Failure.self) { try await supervisor.run() }
+        #expect(failure?.exitCode == code)
+        #expect(said.all.filter { $0 == "broker | up" }.count == lives)
+        #expect(!said.all.contains { $0.hasPrefix("pool.1") })
+    }
+
     @Test("when the supervisor is killed, its children see the end of their lifeline")
     func supervisorIsKilled() async throws {
         let watch = try folder.deathWatch()
@@ -182,7 +216,7 @@ import Testing
             let said = Lines()
             let supervisor = Supervisor(
                 plans: [ChildPlan(name: "pool.1", argv: [script], order: 1)], say: { said.add($0) })
-            let running = Task { await supervisor.run() }
+            let running = Task { try? await supervisor.run() }
             await said.wait("pool.1 | up stdin")
             kill(getpid(), SIGKILL)
             await running.value

@@ -551,43 +551,76 @@ package nonisolated struct Stint_V1_StateCounts: Sendable {
   package init() {}
 }
 
-package nonisolated struct Stint_V1_StatusAnswer: Sendable {
+package nonisolated struct Stint_V1_StatusAnswer: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  package var request: UInt64 = 0
+  package var request: UInt64 {
+    get {_storage._request}
+    set {_uniqueStorage()._request = newValue}
+  }
 
   package var counts: Stint_V1_StateCounts {
-    get {_counts ?? Stint_V1_StateCounts()}
-    set {_counts = newValue}
+    get {_storage._counts ?? Stint_V1_StateCounts()}
+    set {_uniqueStorage()._counts = newValue}
   }
   /// Returns true if `counts` has been explicitly set.
-  package var hasCounts: Bool {self._counts != nil}
+  package var hasCounts: Bool {_storage._counts != nil}
   /// Clears the value of `counts`. Subsequent reads from it will return its default value.
-  package mutating func clearCounts() {self._counts = nil}
+  package mutating func clearCounts() {_uniqueStorage()._counts = nil}
 
-  package var types: [Stint_V1_TypeStatus] = []
+  package var types: [Stint_V1_TypeStatus] {
+    get {_storage._types}
+    set {_uniqueStorage()._types = newValue}
+  }
 
-  package var workers: [Stint_V1_WorkerStatus] = []
+  package var workers: [Stint_V1_WorkerStatus] {
+    get {_storage._workers}
+    set {_uniqueStorage()._workers = newValue}
+  }
 
-  package var epoch: UInt64 = 0
+  package var epoch: UInt64 {
+    get {_storage._epoch}
+    set {_uniqueStorage()._epoch = newValue}
+  }
 
-  package var sinceMs: Int64 = 0
+  package var sinceMs: Int64 {
+    get {_storage._sinceMs}
+    set {_uniqueStorage()._sinceMs = newValue}
+  }
 
-  package var draining: Bool = false
+  package var draining: Bool {
+    get {_storage._draining}
+    set {_uniqueStorage()._draining = newValue}
+  }
 
-  package var operations: [Stint_V1_OperationStatus] = []
+  package var operations: [Stint_V1_OperationStatus] {
+    get {_storage._operations}
+    set {_uniqueStorage()._operations = newValue}
+  }
 
-  package var storeBytes: UInt64 = 0
+  package var storeBytes: UInt64 {
+    get {_storage._storeBytes}
+    set {_uniqueStorage()._storeBytes = newValue}
+  }
 
-  package var malformed: UInt64 = 0
+  package var malformed: UInt64 {
+    get {_storage._malformed}
+    set {_uniqueStorage()._malformed = newValue}
+  }
+
+  /// New jobs are refused, because the disk is nearly full.
+  package var storeFull: Bool {
+    get {_storage._storeFull}
+    set {_uniqueStorage()._storeFull = newValue}
+  }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _counts: Stint_V1_StateCounts? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 package nonisolated struct Stint_V1_TypeStatus: Sendable {
@@ -1656,78 +1689,139 @@ nonisolated extension Stint_V1_StateCounts: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StatusAnswer"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}counts\0\u{1}types\0\u{1}workers\0\u{1}epoch\0\u{3}since_ms\0\u{1}draining\0\u{1}operations\0\u{3}store_bytes\0\u{1}malformed\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}counts\0\u{1}types\0\u{1}workers\0\u{1}epoch\0\u{3}since_ms\0\u{1}draining\0\u{1}operations\0\u{3}store_bytes\0\u{1}malformed\0\u{3}store_full\0")
+
+  fileprivate class _StorageClass {
+    var _request: UInt64 = 0
+    var _counts: Stint_V1_StateCounts? = nil
+    var _types: [Stint_V1_TypeStatus] = []
+    var _workers: [Stint_V1_WorkerStatus] = []
+    var _epoch: UInt64 = 0
+    var _sinceMs: Int64 = 0
+    var _draining: Bool = false
+    var _operations: [Stint_V1_OperationStatus] = []
+    var _storeBytes: UInt64 = 0
+    var _malformed: UInt64 = 0
+    var _storeFull: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _request = source._request
+      _counts = source._counts
+      _types = source._types
+      _workers = source._workers
+      _epoch = source._epoch
+      _sinceMs = source._sinceMs
+      _draining = source._draining
+      _operations = source._operations
+      _storeBytes = source._storeBytes
+      _malformed = source._malformed
+      _storeFull = source._storeFull
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.request) }()
-      case 2: try { try decoder.decodeSingularMessageField(value: &self._counts) }()
-      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.types) }()
-      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.workers) }()
-      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
-      case 6: try { try decoder.decodeSingularInt64Field(value: &self.sinceMs) }()
-      case 7: try { try decoder.decodeSingularBoolField(value: &self.draining) }()
-      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.operations) }()
-      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.storeBytes) }()
-      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.malformed) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularUInt64Field(value: &_storage._request) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._counts) }()
+        case 3: try { try decoder.decodeRepeatedMessageField(value: &_storage._types) }()
+        case 4: try { try decoder.decodeRepeatedMessageField(value: &_storage._workers) }()
+        case 5: try { try decoder.decodeSingularUInt64Field(value: &_storage._epoch) }()
+        case 6: try { try decoder.decodeSingularInt64Field(value: &_storage._sinceMs) }()
+        case 7: try { try decoder.decodeSingularBoolField(value: &_storage._draining) }()
+        case 8: try { try decoder.decodeRepeatedMessageField(value: &_storage._operations) }()
+        case 9: try { try decoder.decodeSingularUInt64Field(value: &_storage._storeBytes) }()
+        case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._malformed) }()
+        case 11: try { try decoder.decodeSingularBoolField(value: &_storage._storeFull) }()
+        default: break
+        }
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if self.request != 0 {
-      try visitor.visitSingularUInt64Field(value: self.request, fieldNumber: 1)
-    }
-    try { if let v = self._counts {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-    } }()
-    if !self.types.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.types, fieldNumber: 3)
-    }
-    if !self.workers.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.workers, fieldNumber: 4)
-    }
-    if self.epoch != 0 {
-      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 5)
-    }
-    if self.sinceMs != 0 {
-      try visitor.visitSingularInt64Field(value: self.sinceMs, fieldNumber: 6)
-    }
-    if self.draining != false {
-      try visitor.visitSingularBoolField(value: self.draining, fieldNumber: 7)
-    }
-    if !self.operations.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.operations, fieldNumber: 8)
-    }
-    if self.storeBytes != 0 {
-      try visitor.visitSingularUInt64Field(value: self.storeBytes, fieldNumber: 9)
-    }
-    if self.malformed != 0 {
-      try visitor.visitSingularUInt64Field(value: self.malformed, fieldNumber: 10)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._request != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._request, fieldNumber: 1)
+      }
+      try { if let v = _storage._counts {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      if !_storage._types.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._types, fieldNumber: 3)
+      }
+      if !_storage._workers.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._workers, fieldNumber: 4)
+      }
+      if _storage._epoch != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._epoch, fieldNumber: 5)
+      }
+      if _storage._sinceMs != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._sinceMs, fieldNumber: 6)
+      }
+      if _storage._draining != false {
+        try visitor.visitSingularBoolField(value: _storage._draining, fieldNumber: 7)
+      }
+      if !_storage._operations.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._operations, fieldNumber: 8)
+      }
+      if _storage._storeBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._storeBytes, fieldNumber: 9)
+      }
+      if _storage._malformed != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._malformed, fieldNumber: 10)
+      }
+      if _storage._storeFull != false {
+        try visitor.visitSingularBoolField(value: _storage._storeFull, fieldNumber: 11)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Stint_V1_StatusAnswer, rhs: Stint_V1_StatusAnswer) -> Bool {
-    if lhs.request != rhs.request {return false}
-    if lhs._counts != rhs._counts {return false}
-    if lhs.types != rhs.types {return false}
-    if lhs.workers != rhs.workers {return false}
-    if lhs.epoch != rhs.epoch {return false}
-    if lhs.sinceMs != rhs.sinceMs {return false}
-    if lhs.draining != rhs.draining {return false}
-    if lhs.operations != rhs.operations {return false}
-    if lhs.storeBytes != rhs.storeBytes {return false}
-    if lhs.malformed != rhs.malformed {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._request != rhs_storage._request {return false}
+        if _storage._counts != rhs_storage._counts {return false}
+        if _storage._types != rhs_storage._types {return false}
+        if _storage._workers != rhs_storage._workers {return false}
+        if _storage._epoch != rhs_storage._epoch {return false}
+        if _storage._sinceMs != rhs_storage._sinceMs {return false}
+        if _storage._draining != rhs_storage._draining {return false}
+        if _storage._operations != rhs_storage._operations {return false}
+        if _storage._storeBytes != rhs_storage._storeBytes {return false}
+        if _storage._malformed != rhs_storage._malformed {return false}
+        if _storage._storeFull != rhs_storage._storeFull {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

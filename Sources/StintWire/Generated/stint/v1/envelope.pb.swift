@@ -25,290 +25,284 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-package nonisolated struct Stint_V1_Envelope: @unchecked Sendable {
+package nonisolated struct Stint_V1_Envelope: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Minted by the peer at its HELLO, random, not 0. The broker puts it on everything it sends to that peer, so that
   /// what was meant for an earlier session is recognised and dropped.
-  package var session: UInt64 {
-    get {_storage._session}
-    set {_uniqueStorage()._session = newValue}
-  }
+  package var session: UInt64 = 0
 
-  package var message: OneOf_Message? {
-    get {return _storage._message}
-    set {_uniqueStorage()._message = newValue}
-  }
+  package var message: Stint_V1_Envelope.OneOf_Message? = nil
 
   /// Worker to broker.
   package var workerHello: Stint_V1_WorkerHello {
     get {
-      if case .workerHello(let v)? = _storage._message {return v}
+      if case .workerHello(let v)? = message {return v}
       return Stint_V1_WorkerHello()
     }
-    set {_uniqueStorage()._message = .workerHello(newValue)}
+    set {message = .workerHello(newValue)}
   }
 
   package var heartbeat: Stint_V1_Heartbeat {
     get {
-      if case .heartbeat(let v)? = _storage._message {return v}
+      if case .heartbeat(let v)? = message {return v}
       return Stint_V1_Heartbeat()
     }
-    set {_uniqueStorage()._message = .heartbeat(newValue)}
+    set {message = .heartbeat(newValue)}
   }
 
   package var settle: Stint_V1_Settle {
     get {
-      if case .settle(let v)? = _storage._message {return v}
+      if case .settle(let v)? = message {return v}
       return Stint_V1_Settle()
     }
-    set {_uniqueStorage()._message = .settle(newValue)}
+    set {message = .settle(newValue)}
   }
 
   package var progress: Stint_V1_Progress {
     get {
-      if case .progress(let v)? = _storage._message {return v}
+      if case .progress(let v)? = message {return v}
       return Stint_V1_Progress()
     }
-    set {_uniqueStorage()._message = .progress(newValue)}
+    set {message = .progress(newValue)}
   }
 
   package var checkpoint: Stint_V1_Checkpoint {
     get {
-      if case .checkpoint(let v)? = _storage._message {return v}
+      if case .checkpoint(let v)? = message {return v}
       return Stint_V1_Checkpoint()
     }
-    set {_uniqueStorage()._message = .checkpoint(newValue)}
+    set {message = .checkpoint(newValue)}
   }
 
   package var withdraw: Stint_V1_Withdraw {
     get {
-      if case .withdraw(let v)? = _storage._message {return v}
+      if case .withdraw(let v)? = message {return v}
       return Stint_V1_Withdraw()
     }
-    set {_uniqueStorage()._message = .withdraw(newValue)}
+    set {message = .withdraw(newValue)}
   }
 
   package var drain: Stint_V1_Drain {
     get {
-      if case .drain(let v)? = _storage._message {return v}
+      if case .drain(let v)? = message {return v}
       return Stint_V1_Drain()
     }
-    set {_uniqueStorage()._message = .drain(newValue)}
+    set {message = .drain(newValue)}
   }
 
   package var bye: Stint_V1_Bye {
     get {
-      if case .bye(let v)? = _storage._message {return v}
+      if case .bye(let v)? = message {return v}
       return Stint_V1_Bye()
     }
-    set {_uniqueStorage()._message = .bye(newValue)}
+    set {message = .bye(newValue)}
   }
 
   /// Broker to worker.
   package var workerWelcome: Stint_V1_WorkerWelcome {
     get {
-      if case .workerWelcome(let v)? = _storage._message {return v}
+      if case .workerWelcome(let v)? = message {return v}
       return Stint_V1_WorkerWelcome()
     }
-    set {_uniqueStorage()._message = .workerWelcome(newValue)}
+    set {message = .workerWelcome(newValue)}
   }
 
   package var pong: Stint_V1_Pong {
     get {
-      if case .pong(let v)? = _storage._message {return v}
+      if case .pong(let v)? = message {return v}
       return Stint_V1_Pong()
     }
-    set {_uniqueStorage()._message = .pong(newValue)}
+    set {message = .pong(newValue)}
   }
 
   package var assign: Stint_V1_Assign {
     get {
-      if case .assign(let v)? = _storage._message {return v}
+      if case .assign(let v)? = message {return v}
       return Stint_V1_Assign()
     }
-    set {_uniqueStorage()._message = .assign(newValue)}
+    set {message = .assign(newValue)}
   }
 
   package var settled: Stint_V1_Settled {
     get {
-      if case .settled(let v)? = _storage._message {return v}
+      if case .settled(let v)? = message {return v}
       return Stint_V1_Settled()
     }
-    set {_uniqueStorage()._message = .settled(newValue)}
+    set {message = .settled(newValue)}
   }
 
   package var revoke: Stint_V1_Revoke {
     get {
-      if case .revoke(let v)? = _storage._message {return v}
+      if case .revoke(let v)? = message {return v}
       return Stint_V1_Revoke()
     }
-    set {_uniqueStorage()._message = .revoke(newValue)}
+    set {message = .revoke(newValue)}
   }
 
   package var checkpointSaved: Stint_V1_CheckpointSaved {
     get {
-      if case .checkpointSaved(let v)? = _storage._message {return v}
+      if case .checkpointSaved(let v)? = message {return v}
       return Stint_V1_CheckpointSaved()
     }
-    set {_uniqueStorage()._message = .checkpointSaved(newValue)}
+    set {message = .checkpointSaved(newValue)}
   }
 
   /// Client to broker.
   package var clientHello: Stint_V1_ClientHello {
     get {
-      if case .clientHello(let v)? = _storage._message {return v}
+      if case .clientHello(let v)? = message {return v}
       return Stint_V1_ClientHello()
     }
-    set {_uniqueStorage()._message = .clientHello(newValue)}
+    set {message = .clientHello(newValue)}
   }
 
   package var enqueue: Stint_V1_Enqueue {
     get {
-      if case .enqueue(let v)? = _storage._message {return v}
+      if case .enqueue(let v)? = message {return v}
       return Stint_V1_Enqueue()
     }
-    set {_uniqueStorage()._message = .enqueue(newValue)}
+    set {message = .enqueue(newValue)}
   }
 
   package var cancel: Stint_V1_Cancel {
     get {
-      if case .cancel(let v)? = _storage._message {return v}
+      if case .cancel(let v)? = message {return v}
       return Stint_V1_Cancel()
     }
-    set {_uniqueStorage()._message = .cancel(newValue)}
+    set {message = .cancel(newValue)}
   }
 
   package var getJob: Stint_V1_GetJob {
     get {
-      if case .getJob(let v)? = _storage._message {return v}
+      if case .getJob(let v)? = message {return v}
       return Stint_V1_GetJob()
     }
-    set {_uniqueStorage()._message = .getJob(newValue)}
+    set {message = .getJob(newValue)}
   }
 
   package var listJobs: Stint_V1_ListJobs {
     get {
-      if case .listJobs(let v)? = _storage._message {return v}
+      if case .listJobs(let v)? = message {return v}
       return Stint_V1_ListJobs()
     }
-    set {_uniqueStorage()._message = .listJobs(newValue)}
+    set {message = .listJobs(newValue)}
   }
 
   package var getStatus: Stint_V1_GetStatus {
     get {
-      if case .getStatus(let v)? = _storage._message {return v}
+      if case .getStatus(let v)? = message {return v}
       return Stint_V1_GetStatus()
     }
-    set {_uniqueStorage()._message = .getStatus(newValue)}
+    set {message = .getStatus(newValue)}
   }
 
   package var replayDead: Stint_V1_ReplayDead {
     get {
-      if case .replayDead(let v)? = _storage._message {return v}
+      if case .replayDead(let v)? = message {return v}
       return Stint_V1_ReplayDead()
     }
-    set {_uniqueStorage()._message = .replayDead(newValue)}
+    set {message = .replayDead(newValue)}
   }
 
   package var discardDead: Stint_V1_DiscardDead {
     get {
-      if case .discardDead(let v)? = _storage._message {return v}
+      if case .discardDead(let v)? = message {return v}
       return Stint_V1_DiscardDead()
     }
-    set {_uniqueStorage()._message = .discardDead(newValue)}
+    set {message = .discardDead(newValue)}
   }
 
   package var watch: Stint_V1_Watch {
     get {
-      if case .watch(let v)? = _storage._message {return v}
+      if case .watch(let v)? = message {return v}
       return Stint_V1_Watch()
     }
-    set {_uniqueStorage()._message = .watch(newValue)}
+    set {message = .watch(newValue)}
   }
 
   /// Broker to client.
   package var clientWelcome: Stint_V1_ClientWelcome {
     get {
-      if case .clientWelcome(let v)? = _storage._message {return v}
+      if case .clientWelcome(let v)? = message {return v}
       return Stint_V1_ClientWelcome()
     }
-    set {_uniqueStorage()._message = .clientWelcome(newValue)}
+    set {message = .clientWelcome(newValue)}
   }
 
   package var enqueued: Stint_V1_Enqueued {
     get {
-      if case .enqueued(let v)? = _storage._message {return v}
+      if case .enqueued(let v)? = message {return v}
       return Stint_V1_Enqueued()
     }
-    set {_uniqueStorage()._message = .enqueued(newValue)}
+    set {message = .enqueued(newValue)}
   }
 
   package var cancelled: Stint_V1_Cancelled {
     get {
-      if case .cancelled(let v)? = _storage._message {return v}
+      if case .cancelled(let v)? = message {return v}
       return Stint_V1_Cancelled()
     }
-    set {_uniqueStorage()._message = .cancelled(newValue)}
+    set {message = .cancelled(newValue)}
   }
 
   package var jobAnswer: Stint_V1_JobAnswer {
     get {
-      if case .jobAnswer(let v)? = _storage._message {return v}
+      if case .jobAnswer(let v)? = message {return v}
       return Stint_V1_JobAnswer()
     }
-    set {_uniqueStorage()._message = .jobAnswer(newValue)}
+    set {message = .jobAnswer(newValue)}
   }
 
   package var jobsAnswer: Stint_V1_JobsAnswer {
     get {
-      if case .jobsAnswer(let v)? = _storage._message {return v}
+      if case .jobsAnswer(let v)? = message {return v}
       return Stint_V1_JobsAnswer()
     }
-    set {_uniqueStorage()._message = .jobsAnswer(newValue)}
+    set {message = .jobsAnswer(newValue)}
   }
 
   package var statusAnswer: Stint_V1_StatusAnswer {
     get {
-      if case .statusAnswer(let v)? = _storage._message {return v}
+      if case .statusAnswer(let v)? = message {return v}
       return Stint_V1_StatusAnswer()
     }
-    set {_uniqueStorage()._message = .statusAnswer(newValue)}
+    set {message = .statusAnswer(newValue)}
   }
 
   package var operationAnswer: Stint_V1_OperationAnswer {
     get {
-      if case .operationAnswer(let v)? = _storage._message {return v}
+      if case .operationAnswer(let v)? = message {return v}
       return Stint_V1_OperationAnswer()
     }
-    set {_uniqueStorage()._message = .operationAnswer(newValue)}
+    set {message = .operationAnswer(newValue)}
   }
 
   package var jobEvent: Stint_V1_JobEvent {
     get {
-      if case .jobEvent(let v)? = _storage._message {return v}
+      if case .jobEvent(let v)? = message {return v}
       return Stint_V1_JobEvent()
     }
-    set {_uniqueStorage()._message = .jobEvent(newValue)}
+    set {message = .jobEvent(newValue)}
   }
 
   package var refused: Stint_V1_Refused {
     get {
-      if case .refused(let v)? = _storage._message {return v}
+      if case .refused(let v)? = message {return v}
       return Stint_V1_Refused()
     }
-    set {_uniqueStorage()._message = .refused(newValue)}
+    set {message = .refused(newValue)}
   }
 
   /// Broker to any peer.
   package var sayHello: Stint_V1_SayHello {
     get {
-      if case .sayHello(let v)? = _storage._message {return v}
+      if case .sayHello(let v)? = message {return v}
       return Stint_V1_SayHello()
     }
-    set {_uniqueStorage()._message = .sayHello(newValue)}
+    set {message = .sayHello(newValue)}
   }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -356,8 +350,6 @@ package nonisolated struct Stint_V1_Envelope: @unchecked Sendable {
   }
 
   package init() {}
-
-  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// Broker to peer: this session is unknown here (the broker started again, or gave the peer up). Say HELLO, with a new
@@ -380,634 +372,596 @@ nonisolated extension Stint_V1_Envelope: SwiftProtobuf.Message, SwiftProtobuf._M
   package static let protoMessageName: String = _protobuf_package + ".Envelope"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{4}\u{9}worker_hello\0\u{1}heartbeat\0\u{1}settle\0\u{1}progress\0\u{1}checkpoint\0\u{1}withdraw\0\u{1}drain\0\u{1}bye\0\u{4}\u{d}worker_welcome\0\u{1}pong\0\u{1}assign\0\u{1}settled\0\u{1}revoke\0\u{3}checkpoint_saved\0\u{4}\u{f}client_hello\0\u{1}enqueue\0\u{1}cancel\0\u{3}get_job\0\u{3}list_jobs\0\u{3}get_status\0\u{3}replay_dead\0\u{3}discard_dead\0\u{1}watch\0\u{4}\u{c}client_welcome\0\u{1}enqueued\0\u{1}cancelled\0\u{3}job_answer\0\u{3}jobs_answer\0\u{3}status_answer\0\u{3}operation_answer\0\u{3}job_event\0\u{1}refused\0\u{4}\u{c}say_hello\0")
 
-  fileprivate class _StorageClass {
-    var _session: UInt64 = 0
-    var _message: Stint_V1_Envelope.OneOf_Message?
-
-      // This property is used as the initial default value for new instances of the type.
-      // The type itself is protecting the reference to its storage via CoW semantics.
-      // This will force a copy to be made of this reference when the first mutation occurs;
-      // hence, it is safe to mark this as `nonisolated(unsafe)`.
-      static nonisolated(unsafe) let defaultInstance = _StorageClass()
-
-    private init() {}
-
-    init(copying source: _StorageClass) {
-      _session = source._session
-      _message = source._message
-    }
-  }
-
-  fileprivate mutating func _uniqueStorage() -> _StorageClass {
-    if !isKnownUniquelyReferenced(&_storage) {
-      _storage = _StorageClass(copying: _storage)
-    }
-    return _storage
-  }
-
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    _ = _uniqueStorage()
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      while let fieldNumber = try decoder.nextFieldNumber() {
-        // The use of inline closures is to circumvent an issue where the compiler
-        // allocates stack space for every case branch when no optimizations are
-        // enabled. https://github.com/apple/swift-protobuf/issues/1034
-        switch fieldNumber {
-        case 1: try { try decoder.decodeSingularFixed64Field(value: &_storage._session) }()
-        case 10: try {
-          var v: Stint_V1_WorkerHello?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .workerHello(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .workerHello(v)
-          }
-        }()
-        case 11: try {
-          var v: Stint_V1_Heartbeat?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .heartbeat(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .heartbeat(v)
-          }
-        }()
-        case 12: try {
-          var v: Stint_V1_Settle?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .settle(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .settle(v)
-          }
-        }()
-        case 13: try {
-          var v: Stint_V1_Progress?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .progress(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .progress(v)
-          }
-        }()
-        case 14: try {
-          var v: Stint_V1_Checkpoint?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .checkpoint(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .checkpoint(v)
-          }
-        }()
-        case 15: try {
-          var v: Stint_V1_Withdraw?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .withdraw(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .withdraw(v)
-          }
-        }()
-        case 16: try {
-          var v: Stint_V1_Drain?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .drain(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .drain(v)
-          }
-        }()
-        case 17: try {
-          var v: Stint_V1_Bye?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .bye(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .bye(v)
-          }
-        }()
-        case 30: try {
-          var v: Stint_V1_WorkerWelcome?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .workerWelcome(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .workerWelcome(v)
-          }
-        }()
-        case 31: try {
-          var v: Stint_V1_Pong?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .pong(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .pong(v)
-          }
-        }()
-        case 32: try {
-          var v: Stint_V1_Assign?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .assign(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .assign(v)
-          }
-        }()
-        case 33: try {
-          var v: Stint_V1_Settled?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .settled(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .settled(v)
-          }
-        }()
-        case 34: try {
-          var v: Stint_V1_Revoke?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .revoke(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .revoke(v)
-          }
-        }()
-        case 35: try {
-          var v: Stint_V1_CheckpointSaved?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .checkpointSaved(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .checkpointSaved(v)
-          }
-        }()
-        case 50: try {
-          var v: Stint_V1_ClientHello?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .clientHello(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .clientHello(v)
-          }
-        }()
-        case 51: try {
-          var v: Stint_V1_Enqueue?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .enqueue(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .enqueue(v)
-          }
-        }()
-        case 52: try {
-          var v: Stint_V1_Cancel?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .cancel(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .cancel(v)
-          }
-        }()
-        case 53: try {
-          var v: Stint_V1_GetJob?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .getJob(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .getJob(v)
-          }
-        }()
-        case 54: try {
-          var v: Stint_V1_ListJobs?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .listJobs(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .listJobs(v)
-          }
-        }()
-        case 55: try {
-          var v: Stint_V1_GetStatus?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .getStatus(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .getStatus(v)
-          }
-        }()
-        case 56: try {
-          var v: Stint_V1_ReplayDead?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .replayDead(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .replayDead(v)
-          }
-        }()
-        case 57: try {
-          var v: Stint_V1_DiscardDead?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .discardDead(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .discardDead(v)
-          }
-        }()
-        case 58: try {
-          var v: Stint_V1_Watch?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .watch(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .watch(v)
-          }
-        }()
-        case 70: try {
-          var v: Stint_V1_ClientWelcome?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .clientWelcome(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .clientWelcome(v)
-          }
-        }()
-        case 71: try {
-          var v: Stint_V1_Enqueued?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .enqueued(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .enqueued(v)
-          }
-        }()
-        case 72: try {
-          var v: Stint_V1_Cancelled?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .cancelled(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .cancelled(v)
-          }
-        }()
-        case 73: try {
-          var v: Stint_V1_JobAnswer?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .jobAnswer(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .jobAnswer(v)
-          }
-        }()
-        case 74: try {
-          var v: Stint_V1_JobsAnswer?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .jobsAnswer(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .jobsAnswer(v)
-          }
-        }()
-        case 75: try {
-          var v: Stint_V1_StatusAnswer?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .statusAnswer(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .statusAnswer(v)
-          }
-        }()
-        case 76: try {
-          var v: Stint_V1_OperationAnswer?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .operationAnswer(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .operationAnswer(v)
-          }
-        }()
-        case 77: try {
-          var v: Stint_V1_JobEvent?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .jobEvent(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .jobEvent(v)
-          }
-        }()
-        case 78: try {
-          var v: Stint_V1_Refused?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .refused(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .refused(v)
-          }
-        }()
-        case 90: try {
-          var v: Stint_V1_SayHello?
-          var hadOneofValue = false
-          if let current = _storage._message {
-            hadOneofValue = true
-            if case .sayHello(let m) = current {v = m}
-          }
-          try decoder.decodeSingularMessageField(value: &v)
-          if let v = v {
-            if hadOneofValue {try decoder.handleConflictingOneOf()}
-            _storage._message = .sayHello(v)
-          }
-        }()
-        default: break
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularFixed64Field(value: &self.session) }()
+      case 10: try {
+        var v: Stint_V1_WorkerHello?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .workerHello(let m) = current {v = m}
         }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .workerHello(v)
+        }
+      }()
+      case 11: try {
+        var v: Stint_V1_Heartbeat?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .heartbeat(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .heartbeat(v)
+        }
+      }()
+      case 12: try {
+        var v: Stint_V1_Settle?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .settle(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .settle(v)
+        }
+      }()
+      case 13: try {
+        var v: Stint_V1_Progress?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .progress(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .progress(v)
+        }
+      }()
+      case 14: try {
+        var v: Stint_V1_Checkpoint?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .checkpoint(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .checkpoint(v)
+        }
+      }()
+      case 15: try {
+        var v: Stint_V1_Withdraw?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .withdraw(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .withdraw(v)
+        }
+      }()
+      case 16: try {
+        var v: Stint_V1_Drain?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .drain(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .drain(v)
+        }
+      }()
+      case 17: try {
+        var v: Stint_V1_Bye?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .bye(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .bye(v)
+        }
+      }()
+      case 30: try {
+        var v: Stint_V1_WorkerWelcome?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .workerWelcome(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .workerWelcome(v)
+        }
+      }()
+      case 31: try {
+        var v: Stint_V1_Pong?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .pong(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .pong(v)
+        }
+      }()
+      case 32: try {
+        var v: Stint_V1_Assign?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .assign(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .assign(v)
+        }
+      }()
+      case 33: try {
+        var v: Stint_V1_Settled?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .settled(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .settled(v)
+        }
+      }()
+      case 34: try {
+        var v: Stint_V1_Revoke?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .revoke(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .revoke(v)
+        }
+      }()
+      case 35: try {
+        var v: Stint_V1_CheckpointSaved?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .checkpointSaved(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .checkpointSaved(v)
+        }
+      }()
+      case 50: try {
+        var v: Stint_V1_ClientHello?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .clientHello(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .clientHello(v)
+        }
+      }()
+      case 51: try {
+        var v: Stint_V1_Enqueue?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .enqueue(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .enqueue(v)
+        }
+      }()
+      case 52: try {
+        var v: Stint_V1_Cancel?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .cancel(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .cancel(v)
+        }
+      }()
+      case 53: try {
+        var v: Stint_V1_GetJob?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .getJob(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .getJob(v)
+        }
+      }()
+      case 54: try {
+        var v: Stint_V1_ListJobs?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .listJobs(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .listJobs(v)
+        }
+      }()
+      case 55: try {
+        var v: Stint_V1_GetStatus?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .getStatus(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .getStatus(v)
+        }
+      }()
+      case 56: try {
+        var v: Stint_V1_ReplayDead?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .replayDead(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .replayDead(v)
+        }
+      }()
+      case 57: try {
+        var v: Stint_V1_DiscardDead?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .discardDead(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .discardDead(v)
+        }
+      }()
+      case 58: try {
+        var v: Stint_V1_Watch?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .watch(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .watch(v)
+        }
+      }()
+      case 70: try {
+        var v: Stint_V1_ClientWelcome?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .clientWelcome(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .clientWelcome(v)
+        }
+      }()
+      case 71: try {
+        var v: Stint_V1_Enqueued?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .enqueued(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .enqueued(v)
+        }
+      }()
+      case 72: try {
+        var v: Stint_V1_Cancelled?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .cancelled(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .cancelled(v)
+        }
+      }()
+      case 73: try {
+        var v: Stint_V1_JobAnswer?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .jobAnswer(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .jobAnswer(v)
+        }
+      }()
+      case 74: try {
+        var v: Stint_V1_JobsAnswer?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .jobsAnswer(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .jobsAnswer(v)
+        }
+      }()
+      case 75: try {
+        var v: Stint_V1_StatusAnswer?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .statusAnswer(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .statusAnswer(v)
+        }
+      }()
+      case 76: try {
+        var v: Stint_V1_OperationAnswer?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .operationAnswer(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .operationAnswer(v)
+        }
+      }()
+      case 77: try {
+        var v: Stint_V1_JobEvent?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .jobEvent(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .jobEvent(v)
+        }
+      }()
+      case 78: try {
+        var v: Stint_V1_Refused?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .refused(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .refused(v)
+        }
+      }()
+      case 90: try {
+        var v: Stint_V1_SayHello?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .sayHello(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .sayHello(v)
+        }
+      }()
+      default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every if/case branch local when no optimizations
-      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-      // https://github.com/apple/swift-protobuf/issues/1182
-      if _storage._session != 0 {
-        try visitor.visitSingularFixed64Field(value: _storage._session, fieldNumber: 1)
-      }
-      switch _storage._message {
-      case .workerHello?: try {
-        guard case .workerHello(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
-      }()
-      case .heartbeat?: try {
-        guard case .heartbeat(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
-      }()
-      case .settle?: try {
-        guard case .settle(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
-      }()
-      case .progress?: try {
-        guard case .progress(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
-      }()
-      case .checkpoint?: try {
-        guard case .checkpoint(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
-      }()
-      case .withdraw?: try {
-        guard case .withdraw(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
-      }()
-      case .drain?: try {
-        guard case .drain(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
-      }()
-      case .bye?: try {
-        guard case .bye(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
-      }()
-      case .workerWelcome?: try {
-        guard case .workerWelcome(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
-      }()
-      case .pong?: try {
-        guard case .pong(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 31)
-      }()
-      case .assign?: try {
-        guard case .assign(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 32)
-      }()
-      case .settled?: try {
-        guard case .settled(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 33)
-      }()
-      case .revoke?: try {
-        guard case .revoke(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 34)
-      }()
-      case .checkpointSaved?: try {
-        guard case .checkpointSaved(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 35)
-      }()
-      case .clientHello?: try {
-        guard case .clientHello(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 50)
-      }()
-      case .enqueue?: try {
-        guard case .enqueue(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 51)
-      }()
-      case .cancel?: try {
-        guard case .cancel(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 52)
-      }()
-      case .getJob?: try {
-        guard case .getJob(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 53)
-      }()
-      case .listJobs?: try {
-        guard case .listJobs(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 54)
-      }()
-      case .getStatus?: try {
-        guard case .getStatus(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 55)
-      }()
-      case .replayDead?: try {
-        guard case .replayDead(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 56)
-      }()
-      case .discardDead?: try {
-        guard case .discardDead(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 57)
-      }()
-      case .watch?: try {
-        guard case .watch(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 58)
-      }()
-      case .clientWelcome?: try {
-        guard case .clientWelcome(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 70)
-      }()
-      case .enqueued?: try {
-        guard case .enqueued(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 71)
-      }()
-      case .cancelled?: try {
-        guard case .cancelled(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 72)
-      }()
-      case .jobAnswer?: try {
-        guard case .jobAnswer(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 73)
-      }()
-      case .jobsAnswer?: try {
-        guard case .jobsAnswer(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 74)
-      }()
-      case .statusAnswer?: try {
-        guard case .statusAnswer(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 75)
-      }()
-      case .operationAnswer?: try {
-        guard case .operationAnswer(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 76)
-      }()
-      case .jobEvent?: try {
-        guard case .jobEvent(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 77)
-      }()
-      case .refused?: try {
-        guard case .refused(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 78)
-      }()
-      case .sayHello?: try {
-        guard case .sayHello(let v)? = _storage._message else { preconditionFailure() }
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 90)
-      }()
-      case nil: break
-      }
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.session != 0 {
+      try visitor.visitSingularFixed64Field(value: self.session, fieldNumber: 1)
+    }
+    switch self.message {
+    case .workerHello?: try {
+      guard case .workerHello(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    }()
+    case .heartbeat?: try {
+      guard case .heartbeat(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    }()
+    case .settle?: try {
+      guard case .settle(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+    }()
+    case .progress?: try {
+      guard case .progress(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+    }()
+    case .checkpoint?: try {
+      guard case .checkpoint(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+    }()
+    case .withdraw?: try {
+      guard case .withdraw(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+    }()
+    case .drain?: try {
+      guard case .drain(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+    }()
+    case .bye?: try {
+      guard case .bye(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
+    }()
+    case .workerWelcome?: try {
+      guard case .workerWelcome(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
+    }()
+    case .pong?: try {
+      guard case .pong(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 31)
+    }()
+    case .assign?: try {
+      guard case .assign(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 32)
+    }()
+    case .settled?: try {
+      guard case .settled(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 33)
+    }()
+    case .revoke?: try {
+      guard case .revoke(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 34)
+    }()
+    case .checkpointSaved?: try {
+      guard case .checkpointSaved(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 35)
+    }()
+    case .clientHello?: try {
+      guard case .clientHello(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 50)
+    }()
+    case .enqueue?: try {
+      guard case .enqueue(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 51)
+    }()
+    case .cancel?: try {
+      guard case .cancel(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 52)
+    }()
+    case .getJob?: try {
+      guard case .getJob(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 53)
+    }()
+    case .listJobs?: try {
+      guard case .listJobs(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 54)
+    }()
+    case .getStatus?: try {
+      guard case .getStatus(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 55)
+    }()
+    case .replayDead?: try {
+      guard case .replayDead(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 56)
+    }()
+    case .discardDead?: try {
+      guard case .discardDead(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 57)
+    }()
+    case .watch?: try {
+      guard case .watch(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 58)
+    }()
+    case .clientWelcome?: try {
+      guard case .clientWelcome(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 70)
+    }()
+    case .enqueued?: try {
+      guard case .enqueued(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 71)
+    }()
+    case .cancelled?: try {
+      guard case .cancelled(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 72)
+    }()
+    case .jobAnswer?: try {
+      guard case .jobAnswer(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 73)
+    }()
+    case .jobsAnswer?: try {
+      guard case .jobsAnswer(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 74)
+    }()
+    case .statusAnswer?: try {
+      guard case .statusAnswer(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 75)
+    }()
+    case .operationAnswer?: try {
+      guard case .operationAnswer(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 76)
+    }()
+    case .jobEvent?: try {
+      guard case .jobEvent(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 77)
+    }()
+    case .refused?: try {
+      guard case .refused(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 78)
+    }()
+    case .sayHello?: try {
+      guard case .sayHello(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 90)
+    }()
+    case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Stint_V1_Envelope, rhs: Stint_V1_Envelope) -> Bool {
-    if lhs._storage !== rhs._storage {
-      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
-        let _storage = _args.0
-        let rhs_storage = _args.1
-        if _storage._session != rhs_storage._session {return false}
-        if _storage._message != rhs_storage._message {return false}
-        return true
-      }
-      if !storagesAreEqual {return false}
-    }
+    if lhs.session != rhs.session {return false}
+    if lhs.message != rhs.message {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
