@@ -31,7 +31,7 @@ enum SQLiteConnection {
                     PRAGMA synchronous = FULL;
                     PRAGMA secure_delete = OFF;
                     PRAGMA temp_store = MEMORY;
-                    PRAGMA cache_size = -65536;
+                    PRAGMA cache_size = -32768;
                     PRAGMA mmap_size = 0;
                     PRAGMA wal_autocheckpoint = 0;
                     PRAGMA journal_size_limit = \(WriteAheadLog.keptBytes);
@@ -52,7 +52,7 @@ enum SQLiteConnection {
             try db.execute(
                 sql: """
                     PRAGMA temp_store = MEMORY;
-                    PRAGMA cache_size = -16384;
+                    PRAGMA cache_size = -8192;
                     PRAGMA mmap_size = 0;
                     """)
         }
