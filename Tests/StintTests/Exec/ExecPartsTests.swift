@@ -39,6 +39,9 @@ import Testing
         #expect(filled("{{payload.a}}", #"{"a":"-rf"}"#, dashes: true) == "-rf")
         #expect(filled("--name={{payload.a}}", #"{"a":"-rf"}"#) == "--name=-rf")
         #expect(filled("{{payload.a}}", #"{"a":"x-"}"#) == "x-")
+        // The advice of the sentence, taken.
+        #expect(filled("{{payload.a}}", #"{"a":"-rf"}"#).contains(#"such as "./{{payload.a}}" for"#))
+        #expect(filled("./{{payload.a}}", #"{"a":"-rf"}"#) == "./-rf")
     }
 
     @Test(

@@ -77,7 +77,8 @@ struct ArgumentTemplate {
                     throw Problem(
                         sentence: """
                             the field "\(name)" begins with "-" and would begin an argument, where the program could \
-                            take it for an option. Put "--" or a prefix before it, or set "allowDashValues".
+                            take it for an option. Give the argument a beginning of its own, such as "./{{\(name)}}" \
+                            for a relative path, or set "allowDashValues": true on the handler in cluster.json.
                             """)
                 }
                 argument += value
