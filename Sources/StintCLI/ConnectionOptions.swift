@@ -7,7 +7,10 @@ struct ConnectionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The cluster's file (default: ./cluster.json).", valueName: "file"))
     var config: String?
 
-    @Option(help: ArgumentHelp("The broker's address for clients, instead of the file's.", valueName: "endpoint"))
+    @Option(
+        help: ArgumentHelp(
+            "The broker's address for clients, instead of the file's; on this host only, until there is encryption.",
+            valueName: "endpoint"))
     var connect: String?
 
     static let defaultFile = "cluster.json"

@@ -218,8 +218,7 @@ extension ClusterConfig.Pool {
                     .named("<type>", ClusterConfig.ExecHandler.keys, countMax: StintCore.Limits.workerTypesMax),
                     \.handlers, "Any executables, by job type, run by `stint worker`."),
                 ConfigKey(
-                    "processes", .wholeNumber(1...1024), \.processes,
-                    "Worker processes on each host that runs the pool."),
+                    "processes", .wholeNumber(1...1024), \.processes, "Worker processes of the pool."),
                 ConfigKey(
                     "slots", .wholeNumber(StintCore.Limits.slots), \.slots, "Jobs that one process runs at once."),
                 ConfigKey(

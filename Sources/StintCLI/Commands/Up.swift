@@ -19,7 +19,9 @@ struct Up: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("The cluster's file (default: ./cluster.json).", valueName: "file"))
     var config: String?
-    @Option(help: ArgumentHelp("Only these pools and no broker, separated by commas.", valueName: "a,b"))
+    @Option(
+        help: ArgumentHelp(
+            "Only these pools, separated by commas, and no broker; that must run on this host.", valueName: "a,b"))
     var pools: String?
     @Option(help: ArgumentHelp("Keep the store in this folder, instead of the file's.", valueName: "folder"))
     var data: String?

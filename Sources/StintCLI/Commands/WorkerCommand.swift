@@ -16,7 +16,10 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The cluster's file (default: ./cluster.json).", valueName: "file"))
     var config: String?
     @Option(help: "Which pool of the file; needed when it has several with handlers.") var pool: String?
-    @Option(help: ArgumentHelp("The broker's address for workers, instead of the file's.", valueName: "endpoint"))
+    @Option(
+        help: ArgumentHelp(
+            "The broker's address for workers, instead of the file's; on this host only, until there is encryption.",
+            valueName: "endpoint"))
     var connect: String?
     @Option(help: "Handlers at a time, instead of the file's.") var slots: Int?
 
