@@ -12,14 +12,15 @@ final class BrokerLoop {
     private let pages: PageReader
     private let control: BrokerControl
     private let poller = Poller()
-    /// Frames that a socket would not take yet, by peer, in order.
-    private var blocked: [PeerAddress: [OutgoingFrame]] = [:]
+    private var blocked = BlockedFrames()
+    /// Since when a drain waits for nothing but blocked frames.
+    private var quietSince: Instant?
 
-    /// Frames that wait for one client. A worker's are bounded by its credit.
-    private static let blockedFramesMax = 4_096
-
-    /// Messages read from one socket in one turn.
+    /// Messages read from one socket in one turn, and how long that may take: some questions cost more than others.
     private static let messagesPerTurn = 512
+    private static let readingMax: Duration = .milliseconds(20)
+    /// How long a drain waits for peers that do not read.
+    private static let farewell: Duration = .seconds(1)
 
     init(
         turn: BrokerTurn, workers: RouterSocket, clients: RouterSocket, committer: Committer, pages: PageReader,
@@ -62,8 +63,15 @@ final class BrokerLoop {
             try send()
             // A job that was found corrupt while its frame was built waits in a batch of its own.
             if turn.hasBatchToTake { wake = now.instant }
-            if turn.state.isDraining, turn.isQuiet, blocked.isEmpty { return }
+            if turn.state.isDraining, turn.isQuiet, mayEnd(at: now.instant) { return }
         }
+    }
+
+    /// Whoever does not read his last frames is not waited for long: he says HELLO to the next broker and asks again.
+    private func mayEnd(at now: Instant) -> Bool {
+        let since = quietSince ?? now
+        quietSince = since
+        return blocked.isEmpty || now >= since + Self.farewell
     }
 
     /// Stops listening, so that the next broker can bind.
@@ -83,14 +91,18 @@ final class BrokerLoop {
     /// Everything that is readable, workers before clients, each up to a bound.
     private func receive(_ now: Moment) throws -> Int {
         var count = 0
+        var limit = MonotonicClock.nanoseconds() + Self.readingMax.inNanoseconds
         while count < Self.messagesPerTurn, turn.readsWorkers, let message = workers.receive() {
             try turn.receive(fromWorker: message.body, at: message.peer, now: now)
             count += 1
+            if MonotonicClock.nanoseconds() >= limit { break }
         }
         var fromClients = 0
+        limit = MonotonicClock.nanoseconds() + Self.readingMax.inNanoseconds
         while fromClients < Self.messagesPerTurn, turn.readsClients, let message = clients.receive() {
             try turn.receive(fromClient: message.body, at: message.peer, now: now)
             fromClients += 1
+            if MonotonicClock.nanoseconds() >= limit { break }
         }
         return count + fromClients
     }
@@ -131,18 +143,17 @@ final class BrokerLoop {
     // MARK: Out
 
     private func send() throws {
-        if !blocked.isEmpty { retryBlocked() }
+        if !blocked.isEmpty { blocked.retry(offer) }
         while let frame = try turn.nextFrame() {
-            if let waiting = blocked[frame.peer]?.count {
-                if case .client = frame.destination, waiting >= Self.blockedFramesMax {
-                    turn.giveUp(frame)
-                } else {
-                    blocked[frame.peer]?.append(frame)
-                }
-            } else if !offer(frame) {
-                blocked[frame.peer] = [frame]
-            }
+            if !blocked.isWaiting(frame.peer), offer(frame) { continue }
+            if !blocked.add(frame) { giveUp(frame) }
         }
+    }
+
+    /// The peer does not read what it is sent.
+    private func giveUp(_ frame: OutgoingFrame) {
+        for waiting in blocked.removeAll(for: frame.peer) { turn.giveUp(waiting) }
+        turn.giveUp(frame)
     }
 
     /// False when the socket would not take it now.
@@ -158,14 +169,6 @@ final class BrokerLoop {
         case .unreachable: turn.unreachable(frame)
         }
         return true
-    }
-
-    private func retryBlocked() {
-        for peer in Array(blocked.keys) {
-            guard var frames = blocked[peer] else { continue }
-            while let frame = frames.first, offer(frame) { frames.removeFirst() }
-            blocked[peer] = frames.isEmpty ? nil : frames
-        }
     }
 }
 

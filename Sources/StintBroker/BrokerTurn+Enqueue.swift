@@ -75,6 +75,16 @@ extension BrokerTurn {
         let count = groups.reduce(0) { $0 + $1.ids.count }
         var submissions: [Submission] = []
         submissions.reserveCapacity(count)
+        let shared = groups.reduce(0) { $0 + $1.extras.count * $1.ids.count }
+        guard shared <= Limits.sharedExtrasBytesMax else {
+            return .failure(
+                Refusal(
+                    .invalid,
+                    """
+                    the extras that \(count) jobs share would take \(shared) bytes, over the limit of \
+                    \(Limits.sharedExtrasBytesMax); send fewer jobs at a time
+                    """))
+        }
         for group in groups {
             guard let type = state.type(named: group.type, into: &effects) else {
                 return .failure(
@@ -87,6 +97,7 @@ extension BrokerTurn {
                 case .after(let wait): now.wall + wait
                 }
             let extras = group.extras.count > 0 ? keep(group.extras) : .none
+            openBytes += group.extras.count * (group.ids.count - 1)  // stored with each of them
             for (id, payload) in zip(group.ids, group.payloads) {
                 var submission = Submission(
                     id: id, type: type, digest: payload.withUnsafeBytes(Digest.of),

@@ -35,13 +35,29 @@ extension BrokerTurn {
         }
     }
 
-    /// A client does not take what it is sent and has too much waiting: its session ends. When it wakes up it says
-    /// HELLO again and asks again.
+    /// A peer does not take what it is sent and has too much waiting: its session ends, and what the frame granted goes
+    /// back. When the peer wakes up it says HELLO again, names what it holds, and asks again.
     package mutating func giveUp(_ frame: OutgoingFrame) {
-        guard case .client(let session) = frame.destination else { return }
-        clients.remove(session)
-        watchers.forget(session)
+        switch frame.destination {
+        case .worker(let session):
+            if let grants = frame.grants { state.undelivered(grants.jobs, into: &effects) }
+            endWorkerSession(session)
+            absorb()
+        case .client(let session):
+            clients.remove(session)
+            watchers.forget(session)
+        }
     }
+
+    /// A worker is not served on this session any more. It keeps its leases for a lease, and HELLO takes them over.
+    mutating func endWorkerSession(_ session: SessionID) {
+        state.unreachable(session: session)
+        workers.remove(session)
+        assignments[session] = nil
+    }
+
+    /// Frames are built a portion at a time: an answer to many may be large for each.
+    private static let builtBytesMax = 8 * 1_048_576
 
     private mutating func release() throws {
         var enqueued: [SessionID: Stint_V1_Enqueued] = [:]
@@ -50,7 +66,8 @@ extension BrokerTurn {
             if enqueued[session] == nil { order.append(session) }
             change(&enqueued[session, default: Stint_V1_Enqueued()])
         }
-        while let item = outbox.next(durable: durable) {
+        let before = builtBytes
+        while builtBytes - before < Self.builtBytesMax, let item = outbox.next(durable: durable) {
             switch item {
             case .accepted(let session, let request):
                 collect(session) { $0.requests.append(request) }
@@ -122,7 +139,7 @@ extension BrokerTurn {
         assignments[session, default: 0] += 1
         let (message, grants) = builder.take(number: assignments[session] ?? 1)
         let body = Frame.encode(.assign(message), session: session.value)
-        outgoing.append(OutgoingFrame(destination: .worker(session), peer: peer, body: body, grants: grants))
+        queue(OutgoingFrame(destination: .worker(session), peer: peer, body: body, grants: grants))
     }
 
     /// What a frame holds; nil, and counted, when it is no message at all.
@@ -144,12 +161,24 @@ extension BrokerTurn {
             case .worker(let session), .client(let session): session
             }
         var body = Frame.encode(message, session: session.value)
-        if body.count > Limits.messageBytesMax, case .client = destination {
+        if body.count > Limits.messageBytesMax {
             // Answers are bounded where they are made; this keeps a mistake there from ending the broker.
-            let refusal = Refusal(.exhausted, "the answer has \(body.count) bytes and fits no message; ask for less")
-            body = Frame.encode(.refused(Stint_V1_Refused(refusal, request: message.request)), session: session.value)
+            switch destination {
+            case .client:
+                let refusal = Refusal(.exhausted, "the answer has \(body.count) bytes and fits no message; ask for less")
+                body = Frame.encode(
+                    .refused(Stint_V1_Refused(refusal, request: message.request)), session: session.value)
+            case .worker(let session):
+                endWorkerSession(session)
+                body = Frame.encode(.sayHello(Stint_V1_SayHello()), session: session.value)
+            }
         }
-        outgoing.append(OutgoingFrame(destination: destination, peer: peer, body: body, grants: nil))
+        queue(OutgoingFrame(destination: destination, peer: peer, body: body, grants: nil))
+    }
+
+    private mutating func queue(_ frame: OutgoingFrame) {
+        builtBytes += frame.body.count
+        outgoing.append(frame)
     }
 
     /// An answer to a session that is not known here promises nothing either.

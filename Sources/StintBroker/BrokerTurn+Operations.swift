@@ -8,7 +8,8 @@ extension BrokerTurn {
     /// of it before the rule sees it.
     mutating func stepOperation(at now: Moment) throws -> Bool {
         // One step per commit: an operation never fills the batches of ordinary work.
-        guard committing == nil, open.jobs.count < Limits.stepRows else { return false }
+        // None while the broker drains: the next one goes on from the cursor.
+        guard committing == nil, open.jobs.count < Limits.stepRows, !state.isDraining else { return false }
         guard let step = state.nextStep(durable: durable, at: now, into: &effects) else { return false }
         let read = try self.read(step)
         var rows: [JobRow?] = []

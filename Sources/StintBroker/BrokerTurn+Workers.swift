@@ -18,8 +18,7 @@ extension BrokerTurn {
             // A worker that breaks the protocol is not served on this session: what it meant cannot be known.
             malformed += 1
             refuse(error.refusal, to: .worker(session), peer)
-            workers.remove(session)
-            assignments[session] = nil
+            endWorkerSession(session)
         }
         absorb()
     }
@@ -102,7 +101,7 @@ extension BrokerTurn {
     }
 
     private mutating func take(_ message: Stint_V1_Settle, from session: SessionID, now: Moment) throws {
-        let incoming = try message.settlements(payloadBytesMax: configuration.payloadBytesMax)
+        let incoming = try message.settlements()
         var settlements: [Settlement] = []
         settlements.reserveCapacity(incoming.count)
         var siblings: [JobID: KnownJob] = [:]  // for lookup only
@@ -124,6 +123,11 @@ extension BrokerTurn {
         _ incoming: IncomingSettlement, _ siblings: inout [JobID: KnownJob], now: Moment
     ) throws -> Settlement {
         var settlement = incoming.settlement
+        if let sentence = tooLarge(incoming) {
+            settlement.ending = AttemptEnding(.failed, counts: true, isPermanent: true)
+            settlement.error = keep(Bytes(Array(sentence.utf8)))
+            return settlement
+        }
         if let result = incoming.result { settlement.result = keep(result) }
         if let error = incoming.error { settlement.error = keep(error) }
         if let progress = incoming.progress { settlement.progress = keep(progress) }
@@ -151,6 +155,24 @@ extension BrokerTurn {
             settlement.error = keep(Bytes(Array("its children cannot be enqueued: \(refusal.message)".utf8)))
         }
         return settlement
+    }
+
+    /// What of a settlement is over the limit that this broker is configured with.
+    private func tooLarge(_ incoming: IncomingSettlement) -> String? {
+        let most = configuration.payloadBytesMax
+        func sentence(_ what: String, _ bytes: Int) -> String {
+            """
+            \(what) has \(bytes) bytes, over the limit of \(most) bytes ("limits.payload" of cluster.json); store the \
+            data elsewhere and pass a reference to it
+            """
+        }
+        if let bytes = incoming.result?.count, bytes > most { return sentence("the result", bytes) }
+        for child in incoming.children {
+            if let bytes = child.payloads.map(\.count).max(), bytes > most {
+                return sentence("the payload of a child of type \"\(child.type)\"", bytes)
+            }
+        }
+        return nil
     }
 
     private mutating func take(_ report: Stint_V1_Progress.Report) throws {

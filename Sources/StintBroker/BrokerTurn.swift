@@ -48,6 +48,8 @@ package struct BrokerTurn {
     var outbox = Outbox()
     /// Frames with their bytes, in the order in which they may be sent.
     var outgoing: Deque<OutgoingFrame> = []
+    /// Of all frames so far.
+    var builtBytes = 0
     /// Assign messages sent to each session.
     var assignments: [SessionID: UInt64] = [:]
     var cache = PayloadCache()
@@ -185,10 +187,10 @@ package struct BrokerTurn {
             outbox.add(.assign(session, first: first, Array(effects.assigned[jobs])), gate: gate)
         case .settled(let session, let upTo, let refused):
             outbox.add(.toWorker(session, .settled(Stint_V1_Settled(upTo: upTo, refused: refused))), gate: gate)
-        case .revoke(let session, let lease):
-            outbox.add(.toWorker(session, .revoke(Self.revoke(lease, .leaseLost))), gate: gate)
+        case .revoke(let session, let leases):
+            outbox.add(.toWorker(session, .revoke(Self.revoke(leases, .leaseLost))), gate: gate)
         case .cancel(let session, let lease):
-            outbox.add(.toWorker(session, .revoke(Self.revoke(lease, .jobCancelled))), gate: gate)
+            outbox.add(.toWorker(session, .revoke(Self.revoke([lease], .jobCancelled))), gate: gate)
         case .checkpointSaved(let session, let number, let refused):
             var message = Stint_V1_CheckpointSaved()
             message.number = number
@@ -197,9 +199,9 @@ package struct BrokerTurn {
         }
     }
 
-    private static func revoke(_ lease: LeaseReference, _ reason: Stint_V1_Lost.Reason) -> Stint_V1_Revoke {
+    private static func revoke(_ leases: [LeaseReference], _ reason: Stint_V1_Lost.Reason) -> Stint_V1_Revoke {
         var message = Stint_V1_Revoke()
-        message.lost = Stint_V1_Lost.groups(CollectionOfOne(lease), reason: reason)
+        message.lost = Stint_V1_Lost.groups(leases, reason: reason)
         return message
     }
 

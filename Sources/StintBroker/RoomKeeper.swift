@@ -1,5 +1,6 @@
 import Dispatch
 import Logging
+import StintCore
 import StintStore
 import Synchronization
 
@@ -37,9 +38,7 @@ final class RoomKeeper: Sendable {
     /// Returns when there is room for the batch.
     func make(for batch: borrowing Batch) throws {
         // A row costs its bytes in the log and later in the file; indexes and page headers double that.
-        let bytes =
-            batch.blobs.reduce(Int64(0)) { $0 + Int64($1.count) } + Int64(batch.jobs.count + batch.rows.count) * 512
-        let needed = Self.marginBytes + bytes * 3
+        let needed = Self.marginBytes + batch.bytes * 3
         var saidSo = false
         while try store.freeBytes() < needed {
             if store.hasReserve {
@@ -56,6 +55,12 @@ final class RoomKeeper: Sendable {
             guard !isEnding.withLock({ $0 }) else { throw StoreError(.full, "the disk is full") }
             _ = DispatchSemaphore(value: 0).wait(timeout: .now() + .milliseconds(250))
         }
+    }
+
+    /// Whether there is room to copy the log into the file, and to index what is behind. That can wait; a commit cannot,
+    /// and the log starts over only when it was copied, so what is left is the commits' until there is space again.
+    func allowsMaintenance() throws -> Bool {
+        try store.freeBytes() >= Self.marginBytes + store.statistics().logBytes
     }
 
     /// Once a second: whether new jobs have to be refused. Fills the reserve again when there is plenty.
@@ -79,4 +84,24 @@ final class RoomKeeper: Sendable {
 
     /// Nobody waits for space any more.
     func end() { isEnding.withLock { $0 = true } }
+}
+
+extension Batch {
+    /// About what the rows take on disk: shared bytes are stored with each job that names them.
+    fileprivate var bytes: Int64 {
+        func count(_ blob: Blob) -> Int { blob.isNone ? 0 : self[blob].count }
+        var bytes = (jobs.count + rows.count) * 512
+        for write in jobs {
+            bytes += count(write.payload) + count(write.extras) + count(write.result)
+            bytes += count(write.error) + count(write.progress) + count(write.log)
+        }
+        for row in rows {
+            switch row {
+            case .checkpoint(_, let blob), .answer(_, let blob, at: _): bytes += count(blob)
+            case .grant(let grant): bytes += grant.entries.count * 16
+            case .type, .worker, .grantEnded, .counts, .answersForgotten, .operation, .operationEnded: break
+            }
+        }
+        return Int64(bytes)
+    }
 }

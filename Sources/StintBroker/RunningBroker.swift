@@ -9,17 +9,23 @@ import Synchronization
 final class RunningBroker: Sendable {
     let addresses: BrokerService.Addresses
     private let control: BrokerControl
+    private let room: RoomKeeper
     private let end: AsyncStream<Result<Void, any Error>>
 
     private init(
-        addresses: BrokerService.Addresses, control: BrokerControl, end: AsyncStream<Result<Void, any Error>>
+        addresses: BrokerService.Addresses, control: BrokerControl, room: RoomKeeper,
+        end: AsyncStream<Result<Void, any Error>>
     ) {
         self.addresses = addresses
         self.control = control
+        self.room = room
         self.end = end
     }
 
-    func drain() { control.drain() }
+    func drain() {
+        control.drain()
+        room.end()
+    }
 
     /// Returns when the broker has ended; throws what ended it.
     func ended() async throws {
@@ -66,7 +72,9 @@ final class RunningBroker: Sendable {
         let pages = PageReader(store: store) { control.waker.wake() }
 
         let context = try ZMQContext.ofThisProcess()
-        let limits = RouterSocket.Limits(frameBytesMax: Limits.messageBytesMax)
+        var limits = RouterSocket.Limits(frameBytesMax: Limits.messageBytesMax)
+        // Few, because libzmq counts frames and not their bytes; the rest waits in BlockedFrames, where they are counted.
+        limits.framesToSendMax = 128
         let workers = try bind(configuration.workers, context, limits)
         let clients = try bind(configuration.clients, context, limits)
         let addresses = BrokerService.Addresses(
@@ -100,7 +108,7 @@ final class RunningBroker: Sendable {
             report.yield(result)
             report.finish()
         }
-        return RunningBroker(addresses: addresses, control: control, end: end)
+        return RunningBroker(addresses: addresses, control: control, room: room, end: end)
     }
 
     private static func bind(

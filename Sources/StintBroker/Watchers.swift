@@ -8,7 +8,9 @@ struct Watchers {
         var session: SessionID
         var request: UInt64
     }
-    private var watchers: [JobID: [Watcher]] = [:]
+    private var watchers: [JobID: [Watcher]] = [:]  // for lookup only
+    /// What each session watches, to forget it without a walk.
+    private var watched: [SessionID: Set<JobID>] = [:]  // for lookup only
     private var count = 0
     /// Of all clients together.
     static let most = 100_000
@@ -19,6 +21,7 @@ struct Watchers {
     mutating func add(_ id: JobID, session: SessionID, request: UInt64) {
         remove(id, session: session)
         watchers[id, default: []].append(Watcher(session: session, request: request))
+        watched[session, default: []].insert(id)
         count += 1
     }
 
@@ -28,11 +31,16 @@ struct Watchers {
         list.removeAll { $0.session == session }
         count -= before - list.count
         watchers[id] = list.isEmpty ? nil : list
+        unlink(id, from: session)
     }
 
     mutating func forget(_ session: SessionID) {
-        guard count > 0 else { return }
-        for id in Array(watchers.keys) { remove(id, session: session) }
+        for id in watched[session] ?? [] { remove(id, session: session) }
+    }
+
+    private mutating func unlink(_ id: JobID, from session: SessionID) {
+        watched[session]?.remove(id)
+        if watched[session]?.isEmpty ?? false { watched[session] = nil }
     }
 
     /// A row was decided. A final state ends the watch.
@@ -48,6 +56,7 @@ struct Watchers {
         if write.row.state.isFinal || write.kind == .delete {
             count -= list.count
             watchers[write.row.id] = nil
+            for watcher in list { unlink(write.row.id, from: watcher.session) }
         }
     }
 

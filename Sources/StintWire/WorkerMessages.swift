@@ -88,7 +88,9 @@ package struct IncomingSettlement: Sendable {
 }
 
 extension Stint_V1_Settle {
-    package func settlements(payloadBytesMax: Int) throws(WireError) -> [IncomingSettlement] {
+    /// Results and children up to the limits of the protocol. A smaller one that the broker is configured with ends the
+    /// attempt, not the session: the worker cannot help what its handler returns.
+    package func settlements() throws(WireError) -> [IncomingSettlement] {
         let ids = try self.ids.ids(field: "settle.ids")
         guard (1...Limits.settleJobsMax).contains(ids.count) else {
             throw .outOfRange(field: "settle.ids", value: ids.count, allowed: 1...Limits.settleJobsMax)
@@ -110,8 +112,9 @@ extension Stint_V1_Settle {
                 children: [])
             if !resultBytes.isEmpty, resultBytes[index] > 0 {
                 let count = Int(resultBytes[index])
-                guard count <= payloadBytesMax else {
-                    throw .outOfRange(field: "settle.result_bytes", value: count, allowed: 0...payloadBytesMax)
+                guard count <= Limits.payloadBytesMax else {
+                    throw .outOfRange(
+                        field: "settle.result_bytes", value: count, allowed: 0...Limits.payloadBytesMax)
                 }
                 guard offset + count <= buffer.count else { throw .unevenColumns("settle.results") }
                 incoming.result = Bytes(buffer, offset..<offset + count)
@@ -125,16 +128,14 @@ extension Stint_V1_Settle {
                 throw .outOfRange(
                     field: "settle.details.index", value: Int(detail.index), allowed: 0...(settlements.count - 1))
             }
-            try settlements[Int(detail.index)].apply(detail, payloadBytesMax: payloadBytesMax)
+            try settlements[Int(detail.index)].apply(detail)
         }
         return settlements
     }
 }
 
 extension IncomingSettlement {
-    fileprivate mutating func apply(
-        _ detail: Stint_V1_SettleDetail, payloadBytesMax: Int
-    ) throws(WireError) {
+    fileprivate mutating func apply(_ detail: Stint_V1_SettleDetail) throws(WireError) {
         let outcome: Outcome
         let counts: Bool
         switch detail.outcome {
@@ -165,7 +166,7 @@ extension IncomingSettlement {
         progress = try Self.bounded([UInt8](detail.progress), Limits.progressBytesMax, "settle.details.progress")
         children = try [IncomingGroup](
             decoding: detail.children, field: "settle.details.children", jobsMax: Limits.childrenMax,
-            payloadBytesMax: payloadBytesMax)
+            payloadBytesMax: Limits.payloadBytesMax)
         let bytes = detail.children.reduce(0) { $0 + $1.payloads.count }
         guard bytes <= Limits.childrenBytesMax else {
             throw .outOfRange(

@@ -84,7 +84,7 @@ import Testing
         #expect(hello.held.map(\.lease.id) == [10, 11, 20, 21, 30, 31].map(Sample.id))
         #expect(hello.held.last?.lease.token == FencingToken(epoch: Sample.epoch, sequence: 31))
 
-        let settlements = try Sample.settle.settlements(payloadBytesMax: 1_048_576)
+        let settlements = try Sample.settle.settlements()
         #expect(settlements.map(\.settlement.id) == [40, 41, 42].map(Sample.id))
         #expect(settlements.map(\.settlement.runMicroseconds) == [1_500, 0, 4_000_000_000])
         #expect(settlements.map { $0.result?.copied } == [Array("true".utf8), nil, Array("[]".utf8)])

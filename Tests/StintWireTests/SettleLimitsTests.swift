@@ -18,12 +18,12 @@ import Testing
     }
 
     private func decode(
-        _ count: Int = 2, payloadBytesMax: Int = 1_048_576, _ change: (inout Stint_V1_Settle) -> Void = { _ in }
+        _ count: Int = 2, _ change: (inout Stint_V1_Settle) -> Void = { _ in }
     ) -> WireError? {
         var message = settle(count)
         change(&message)
         let changed = message
-        return refusal { () throws(WireError) in try changed.settlements(payloadBytesMax: payloadBytesMax) }
+        return refusal { () throws(WireError) in try changed.settlements() }
     }
 
     private func detail(_ change: (inout Stint_V1_SettleDetail) -> Void) -> WireError? {
@@ -54,8 +54,9 @@ import Testing
 
     @Test("results are as long as their column says, up to the limit of a payload")
     func results() {
-        func error(_ sizes: [UInt32], _ bytes: Int, most: Int = 64) -> WireError? {
-            decode(payloadBytesMax: most) {
+        let most = 1_048_576
+        func error(_ sizes: [UInt32], _ bytes: Int) -> WireError? {
+            decode {
                 $0.resultBytes = sizes
                 $0.results = Data(count: bytes)
             }
@@ -64,10 +65,9 @@ import Testing
         #expect(error([3, 4], 6) == .unevenColumns("settle.results"))
         #expect(error([3, 4], 8) == .unevenColumns("settle.results"))
         #expect(error([], 1) == .unevenColumns("settle.results"))
-        #expect(error([64, 0], 64) == nil)
-        #expect(error([65, 0], 65) == outOfRange("result_bytes", 65, 0...64))
-        #expect(error([.max, .max], 2) == outOfRange("result_bytes", 4_294_967_295, 0...64))
-        #expect(error([1_048_576, 0], 1_048_576, most: 1_048_576) == nil)
+        #expect(error([UInt32(most), 0], most) == nil)
+        #expect(error([UInt32(most) + 1, 0], most + 1) == outOfRange("result_bytes", most + 1, 0...most))
+        #expect(error([.max, .max], 2) == outOfRange("result_bytes", 4_294_967_295, 0...most))
     }
 
     @Test("a detail names one of the attempts", arguments: [UInt32(0), 1, 2, .max])
@@ -83,11 +83,11 @@ import Testing
         let settle = message
         guard (0...7).contains(value) else {
             #expect(
-                refusal { () throws(WireError) in try settle.settlements(payloadBytesMax: 64) }
+                refusal { () throws(WireError) in try settle.settlements() }
                     == outOfRange("details.outcome", value, 0...7))
             return
         }
-        let ending = try settle.settlements(payloadBytesMax: 64)[0].settlement.ending
+        let ending = try settle.settlements()[0].settlement.ending
         let outcomes: [Outcome] = [
             .completed, .failed, .errored, .timedOut, .crashed, .cancelled, .snoozed, .released,
         ]
@@ -106,7 +106,7 @@ import Testing
         #expect(detail { $0.retryAfterMs = value } == expected)
         var message = settle(1)
         message.details = [.with { $0.retryAfterMs = 0 }]
-        #expect(try message.settlements(payloadBytesMax: 64)[0].settlement.ending.retryAfter == .zero)
+        #expect(try message.settlements()[0].settlement.ending.retryAfter == .zero)
     }
 
     @Test("error and progress up to 16 KiB, log up to 64 KiB")

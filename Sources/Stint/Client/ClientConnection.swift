@@ -35,6 +35,8 @@ final class ClientConnection: Sendable {
         /// Not sent in this session, in order.
         var toSend: [UInt64] = []
         var watches: [UInt64: Watch] = [:]
+        /// The watches of each job: the broker tells a session once.
+        var watching: [JobID: [UInt64]] = [:]  // for lookup only
         var isClosed = false
         var windowBytes = 8 * 1_048_576
         var bytesUnderWay = 0
@@ -44,6 +46,8 @@ final class ClientConnection: Sendable {
     private struct Watch {
         var id: JobID
         var isSent = false
+        /// What was told last: a watch that is renewed is answered with what is known already.
+        var last: Stint_V1_JobEvent?
         var stream: AsyncThrowingStream<Stint_V1_JobEvent, any Error>.Continuation
     }
 
@@ -116,6 +120,7 @@ final class ClientConnection: Sendable {
             let request = state.nextRequest
             state.nextRequest += 1
             state.watches[request] = Watch(id: id, stream: continuation)
+            state.watching[id, default: []].append(request)
             return request
         }
         guard let request else {
@@ -127,7 +132,13 @@ final class ClientConnection: Sendable {
         return stream
     }
 
-    private func unwatch(_ request: UInt64) { state.withLock { _ = $0.watches.removeValue(forKey: request) } }
+    private func unwatch(_ request: UInt64) {
+        state.withLock { state in
+            guard let watch = state.watches.removeValue(forKey: request) else { return }
+            state.watching[watch.id]?.removeAll { $0 == request }
+            if state.watching[watch.id]?.isEmpty ?? false { state.watching[watch.id] = nil }
+        }
+    }
 
     // MARK: For the thread
 
@@ -149,10 +160,7 @@ final class ClientConnection: Sendable {
         state.withLock { state in
             for (request, watch) in state.watches where !watch.isSent {
                 state.watches[request]?.isSent = true
-                var message = Stint_V1_Watch()
-                message.request = request
-                message.id = Data(watch.id)
-                return .watch(message)
+                return Self.message(request, watch)
             }
             while let request = state.toSend.first {
                 guard let pending = state.pending[request] else {
@@ -171,13 +179,32 @@ final class ClientConnection: Sendable {
         }
     }
 
+    private static func message(_ request: UInt64, _ watch: Watch) -> Stint_V1_Envelope.OneOf_Message {
+        var message = Stint_V1_Watch()
+        message.request = request
+        message.id = Data(watch.id)
+        return .watch(message)
+    }
+
+    /// One of the watches once more. A client that only waits says nothing, and would never hear that the broker has
+    /// forgotten its session; a broker that did answers with "say hello", and then every watch is sent again.
+    func watchToRenew() -> Stint_V1_Envelope.OneOf_Message? {
+        state.withLock { state in state.watches.first.map { Self.message($0.key, $0.value) } }
+    }
+
+    var hasWatches: Bool { state.withLock { !$0.watches.isEmpty } }
+
     func answered(_ request: UInt64, _ answer: Answer) {
-        let pending = state.withLock { state -> Pending? in
-            guard let pending = state.pending.removeValue(forKey: request) else { return nil }
+        let (pending, watch) = state.withLock { state -> (Pending?, Watch?) in
+            guard let pending = state.pending.removeValue(forKey: request) else { return (nil, state.watches[request]) }
             state.bytesUnderWay -= pending.bytes
-            return pending
+            return (pending, nil)
         }
         pending?.finish(.success(answer))
+        if let watch, case .refused(let refusal) = answer {
+            watch.stream.finish(throwing: StintError(refusal))
+            unwatch(request)
+        }
     }
 
     /// A refusal that names no request: the session itself was refused.
@@ -187,11 +214,22 @@ final class ClientConnection: Sendable {
     }
 
     func event(_ event: Stint_V1_JobEvent) {
-        let stream = state.withLock { $0.watches[event.request]?.stream }
-        stream?.yield(event)
-        if event.state.state?.isFinal ?? true {
-            stream?.finish()
-            unwatch(event.request)
+        guard let id = try? event.id.id(field: "job_event.id") else { return }
+        var told = event
+        told.request = 0
+        let watches = state.withLock { state -> [(request: UInt64, watch: Watch)] in
+            (state.watching[id] ?? []).compactMap { request in
+                guard let watch = state.watches[request], watch.last != told else { return nil }
+                state.watches[request]?.last = told
+                return (request, watch)
+            }
+        }
+        for (request, watch) in watches {
+            watch.stream.yield(event)
+            if event.state.state?.isFinal ?? true {
+                watch.stream.finish()
+                unwatch(request)
+            }
         }
     }
 
@@ -243,7 +281,10 @@ final class ClientConnection: Sendable {
 
     private func failWatches(_ error: StintError) {
         let streams = state.withLock { state in
-            defer { state.watches.removeAll() }
+            defer {
+                state.watches.removeAll()
+                state.watching.removeAll()
+            }
             return state.watches.values.map(\.stream)
         }
         for stream in streams { stream.finish(throwing: error) }

@@ -14,6 +14,8 @@ final class ClientThread {
     private var welcomedAt: ContinuousClock.Instant?
     private var tryingSince = ContinuousClock.now
     private var rebuildAt: ContinuousClock.Instant?
+    private var renewAt: ContinuousClock.Instant?
+    private static let renewal: Duration = .seconds(10)
 
     init(dealer: DealerSocket, waker: Waker, connection: ClientConnection) {
         self.dealer = dealer
@@ -34,8 +36,9 @@ final class ClientThread {
             takeEvents()
             while let frame = dealer.receive() { take(frame) }
             sendQueued()
+            renewWatch()
             let next = connection.failOverdue(connectedSince: welcomedAt, tryingSince: tryingSince)
-            patience = [next, rebuildAt].compactMap { $0 }.min().map { max(.zero, $0 - .now) }
+            patience = [next, rebuildAt, renewAt].compactMap { $0 }.min().map { max(.zero, $0 - .now) }
         }
         connection.failEverything()
         dealer.close()
@@ -78,6 +81,18 @@ final class ClientThread {
             return
         }
         while let message = connection.nextToSend() { send(message) }
+    }
+
+    private func renewWatch() {
+        guard isWelcome, connection.hasWatches else {
+            renewAt = nil
+            return
+        }
+        if let at = renewAt, at <= .now {
+            renewAt = nil
+            if let message = connection.watchToRenew() { send(message) }
+        }
+        renewAt = renewAt ?? .now + Self.renewal
     }
 
     private func send(_ message: Stint_V1_Envelope.OneOf_Message) {

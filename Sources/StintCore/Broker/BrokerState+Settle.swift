@@ -230,12 +230,21 @@ extension BrokerState {
                     grantedAt: grant.grantedAt, entries: entries)))
     }
 
-    /// Confirms what was settled in this turn: one answer per worker.
+    /// Confirms what was settled in this turn: one answer per worker, or a few when so much is refused that one would
+    /// not fit a message. Each confirms whole messages of the worker, so that none is taken for accepted too early.
     package mutating func confirmSettlements(into effects: inout Effects) {
         for worker in settledFor {
             guard let session = workers[worker].session else { continue }
-            effects.actions.append(
-                .settled(session, upTo: workers[worker].settled, refused: workers[worker].refused))
+            var rest = workers[worker].refused[...]
+            while rest.count > Limits.settleRefusalsMax {
+                let cut = rest[rest.startIndex + Limits.settleRefusalsMax].number
+                var part = rest.prefix { $0.number < cut }
+                // Numbers rise. Of a worker whose numbers do not, only the size of the answer matters.
+                if part.isEmpty { part = rest.prefix(Limits.settleRefusalsMax) }
+                effects.actions.append(.settled(session, upTo: part.last?.number ?? 0, refused: Array(part)))
+                rest = rest[part.endIndex...]
+            }
+            effects.actions.append(.settled(session, upTo: workers[worker].settled, refused: Array(rest)))
             workers[worker].settledChanged = false
             workers[worker].refused.removeAll()
         }

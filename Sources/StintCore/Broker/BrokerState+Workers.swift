@@ -138,20 +138,23 @@ extension BrokerState {
     ) {
         guard let worker = workers.slot(of: session) else { preconditionFailure("heartbeat from an unknown session") }
         heard(worker, at: now)
+        var revoked: [LeaseReference] = []
         for reference in running {
             guard let slot = leased(reference.id, under: reference.token), jobs[slot].lease.worker == worker else {
-                effects.actions.append(.revoke(session, reference))
+                revoked.append(reference)
                 continue
             }
             if jobs[slot].lease.startedAt == nil { jobs[slot].lease.startedAt = now.instant }
         }
-        sweep(worker, session: session, at: now, into: &effects)
+        sweep(worker, revoked: &revoked, at: now, into: &effects)
+        // One message, however much a worker names that is not its own.
+        if !revoked.isEmpty { effects.actions.append(.revoke(session, revoked)) }
     }
 
     /// Timeouts and graces of one worker's leases. The worker enforces its timeouts itself; this is for one that
     /// does not.
     private mutating func sweep(
-        _ worker: Int32, session: SessionID, at now: Moment, into effects: inout Effects
+        _ worker: Int32, revoked: inout [LeaseReference], at now: Moment, into effects: inout Effects
     ) {
         var next = workers[worker].firstLease
         while next >= 0 {
@@ -162,10 +165,10 @@ extension BrokerState {
             let reference = LeaseReference(id: jobs[slot].row.id, token: lease.token)
             if let cancelledAt = lease.cancelledAt, now.instant >= cancelledAt + policy.grace {
                 endLease(slot, AttemptEnding(.cancelled, counts: false), startedAt: .none, at: now, into: &effects)
-                effects.actions.append(.revoke(session, reference))
+                revoked.append(reference)
             } else if let startedAt = lease.startedAt, now.instant >= startedAt + policy.timeout + policy.grace {
                 endLease(slot, AttemptEnding(.timedOut, counts: true), startedAt: .none, at: now, into: &effects)
-                effects.actions.append(.revoke(session, reference))
+                revoked.append(reference)
             }
         }
     }

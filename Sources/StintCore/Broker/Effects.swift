@@ -27,10 +27,10 @@ package enum Action: Sendable {
     case welcome(SessionID, lost: [LeaseReference], cancelled: [LeaseReference])
     /// Leases `first`… for the jobs in this range of ``Effects/assigned``.
     case assign(SessionID, first: FencingToken, jobs: Range<Int>)
-    /// Settlements up to this number are on record, but for those refused.
+    /// Settlements up to this number are on record, but for those refused, here or before.
     case settled(SessionID, upTo: UInt64, refused: [RefusedSettlement])
-    /// The lease is gone.
-    case revoke(SessionID, LeaseReference)
+    /// The leases are gone.
+    case revoke(SessionID, [LeaseReference])
     /// Someone cancelled the job; the lease stands until it is settled or the grace is over.
     case cancel(SessionID, LeaseReference)
     case checkpointSaved(SessionID, number: UInt64, refused: Bool)

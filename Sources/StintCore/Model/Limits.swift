@@ -9,6 +9,8 @@ public enum Limits {
     public static let enqueueJobsMax = 10_000
     /// Attempts settled by one message.
     public static let settleJobsMax = 4_096
+    /// Refused settlements in one answer to a worker; more than one message can settle.
+    package static let settleRefusalsMax = 65_536
     /// Jobs in one assign message.
     public static let assignJobsMax = 1_024
     /// Bytes of payload in one assign message. One larger payload travels alone.
@@ -30,6 +32,8 @@ public enum Limits {
     /// Bytes of all children that travel with one settlement.
     public static let childrenBytesMax = 262_144
     public static let childrenMax = 1_000
+    /// Bytes of the extras that the jobs of one enqueue share, counted once for each job, as they are stored.
+    public static let sharedExtrasBytesMax = 16 * 1_048_576
     /// Headers of the trace that one job carries, and bytes of one name, of one value, and of all of them together.
     public static let traceHeadersMax = 16
     public static let traceKeyBytesMax = 128

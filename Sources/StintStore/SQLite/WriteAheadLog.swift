@@ -67,8 +67,8 @@ final class WriteAheadLog {
             connection, nil, isStuck ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &pages, &copied)
         if isStuck { sqlite3_busy_timeout(connection, SQLiteConnection.busyMilliseconds) }
         // A checkpoint that failed may have damaged the database file, and only a fresh start can tell; one that a
-        // reader kept from finishing is repeated later.
-        guard code == SQLITE_OK || code & 0xFF == SQLITE_BUSY else {
+        // reader kept from finishing, or that found no room, is repeated later: the log has everything.
+        guard [SQLITE_OK, SQLITE_BUSY, SQLITE_FULL].contains(code & 0xFF) else {
             throw StoreError(sqlite: code, message: String(cString: sqlite3_errmsg(connection)))
         }
         // After a restart the next commit writes from the beginning.

@@ -69,8 +69,11 @@ package final class SimulatedBroker {
     var ownClientEpoch: UInt64 = 0
 
     /// A broker whose frames go to the peers that joined it.
-    package convenience init(seed: UInt64, settings: BrokerState.Settings = .init(), keep: Retention = Retention()) {
-        self.init(.init(settings: settings, keep: keep, seed: seed), at: Self.start)
+    package convenience init(
+        seed: UInt64, settings: BrokerState.Settings = .init(), keep: Retention = Retention(),
+        payloadBytesMax: Int = Limits.payloadBytesMax
+    ) {
+        self.init(.init(settings: settings, keep: keep, payloadBytesMax: payloadBytesMax, seed: seed), at: Self.start)
         carry = { [unowned self] frame in
             guard let peer = peers[frame.peer] else { return false }
             peer.take(frame.body)

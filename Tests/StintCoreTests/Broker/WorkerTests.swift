@@ -100,7 +100,7 @@ import Testing
         let lease = try #require(broker.lease(of: job, to: alice))
         broker.actions = []
         broker.heartbeat(bob, running: [lease])
-        let revoked = broker.actions.contains { if case .revoke(bob, lease.reference) = $0 { true } else { false } }
+        let revoked = broker.actions.contains { if case .revoke(bob, [lease.reference]) = $0 { true } else { false } }
         #expect(revoked && broker.lease(of: job, to: alice) == lease)
         broker.check()
     }

@@ -45,11 +45,11 @@ enum Decoding {
         case .heartbeat(let heartbeat):
             try hold(heartbeat.leases().count <= Limits.heldLeasesMax, "heartbeat.running")
         case .settle(let settle):
-            let settlements = try settle.settlements(payloadBytesMax: payloadBytesMax)
+            let settlements = try settle.settlements()
             try hold((1...Limits.settleJobsMax).contains(settlements.count), "settle")
             for item in settlements {
-                try hold(item.result?.count ?? 0 <= payloadBytesMax, "settle.results")
-                for child in item.children { try check(child) }
+                try hold(item.result?.count ?? 0 <= Limits.payloadBytesMax, "settle.results")
+                for child in item.children { try check(child, payloadBytesMax: Limits.payloadBytesMax) }
             }
         case .enqueue(let enqueue):
             let groups = try [IncomingGroup](
@@ -79,7 +79,7 @@ enum Decoding {
         }
     }
 
-    private static func check(_ group: IncomingGroup) throws {
+    private static func check(_ group: IncomingGroup, payloadBytesMax: Int = payloadBytesMax) throws {
         try hold(!group.ids.isEmpty && group.ids.count == group.payloads.count, "the columns of a group")
         try hold(TypeName.isValid(group.type) && Limits.priorities.contains(Int(group.priority)), "a group")
         try hold(group.attempts == 0 || Limits.attempts.contains(Int(group.attempts)), "attempts")

@@ -1,0 +1,59 @@
+import StintCore
+import StintTransport
+import Testing
+
+@testable import StintBroker
+
+// Goal: what peers do not read is kept in order and within bounds.
+@Suite("Blocked frames") struct BlockedFramesTests {
+    private let slow = PeerAddress(simulated: 1)
+    private let other = PeerAddress(simulated: 2)
+
+    private func frame(_ peer: PeerAddress, _ first: UInt8 = 0, bytes: Int = 1) -> OutgoingFrame {
+        OutgoingFrame(
+            destination: .client(SessionID(1)), peer: peer, body: [first] + Array(repeating: 0, count: bytes - 1),
+            grants: nil)
+    }
+
+    /// `#expect` sees values only.
+    private func added(_ frame: OutgoingFrame, to blocked: inout BlockedFrames) -> Bool { blocked.add(frame) }
+
+    @Test("each peer's frames are offered again in order, up to the first that is not taken")
+    func order() {
+        var blocked = BlockedFrames()
+        for number in 0..<3 { #expect(added(frame(slow, UInt8(number)), to: &blocked)) }
+        #expect(added(frame(other, 9), to: &blocked))
+        #expect(blocked.isWaiting(slow) && blocked.isWaiting(other))
+        var taken: [UInt8] = []
+        blocked.retry { frame in
+            if frame.peer == slow, frame.body[0] == 1 { return false }
+            taken.append(frame.body[0])
+            return true
+        }
+        #expect(taken.sorted() == [0, 9])
+        #expect(blocked.isWaiting(slow) && !blocked.isWaiting(other))
+        let left = blocked.removeAll(for: slow).map { $0.body[0] }
+        #expect(left == [1, 2])
+        #expect(blocked.isEmpty)
+    }
+
+    @Test("a peer is full at its number of frames, and another is not")
+    func frames() {
+        var blocked = BlockedFrames()
+        for _ in 0..<BlockedFrames.framesMax { #expect(added(frame(slow), to: &blocked)) }
+        #expect(!added(frame(slow), to: &blocked))
+        #expect(added(frame(other), to: &blocked))
+        blocked.retry { $0.peer == slow }
+        #expect(added(frame(slow), to: &blocked))
+    }
+
+    @Test("a peer is full at its bytes; one frame is always kept")
+    func bytes() {
+        var blocked = BlockedFrames()
+        #expect(added(frame(slow, bytes: BlockedFrames.bytesMax + 1), to: &blocked))
+        #expect(!added(frame(slow), to: &blocked))
+        #expect(added(frame(other, bytes: BlockedFrames.bytesMax - 1), to: &blocked))
+        #expect(added(frame(other), to: &blocked))
+        #expect(!added(frame(other), to: &blocked))
+    }
+}
