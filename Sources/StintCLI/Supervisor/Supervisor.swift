@@ -163,7 +163,9 @@ package final class Supervisor: Sendable {
             let start = ContinuousClock.now
             guard let ending = await live(index, onReady) else { return }
             if mustEnd(index) {
-                if !ending.isClean { say("\(plan.name) \(ending.sentence), instead of draining to its end.") }
+                // One that was just started could not listen to the signal yet, and held nothing.
+                let isYoung = ending.isTerminated && .now - start < .seconds(1)
+                if !ending.isClean, !isYoung { say("\(plan.name) \(ending.sentence), instead of draining to its end.") }
                 return
             }
             let (wait, saysSo) = backoff.wait(after: .now - start)
@@ -246,10 +248,13 @@ private struct Life {
     /// What the supervisor would end with for it.
     var exitCode: Int32 = 1
     var isClean: Bool { exitCode == 0 }
+    /// Ended by the signal that asks for a drain, as a program is that does not listen to it.
+    var isTerminated = false
 
     init(ending: ProcessEnding) {
         sentence = ending.description
         if case .exited(let code) = ending { exitCode = code }
+        isTerminated = ending == .signalled(SIGTERM)
         if ending == .exited(code: 2) {
             hint = " (a mistake in its command line or configuration: see its lines above)"
         }
