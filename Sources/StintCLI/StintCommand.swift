@@ -25,7 +25,9 @@ struct StintCommand: AsyncParsableCommand {
     static let version = "0.1.0"
 
     static func main() async {
+        CommandLineText.holdClosedStreams()
         do {
+            try CommandLineText.check()
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()

@@ -130,33 +130,8 @@ struct Enqueue: AsyncParsableCommand {
 
     private func onePayload() throws -> Data {
         guard let payload else { return Data("null".utf8) }
-        if payload.hasPrefix("@") {
-            let path = String(payload.dropFirst())
-            guard let data = FileManager.default.contents(atPath: path) else {
-                throw CommandError(.usage, "the file \"\(path)\" cannot be read")
-            }
-            return try Self.checked(data, where: "the file \"\(path)\"")
-        }
-        return try Self.checked(Data(payload.utf8), where: "the payload")
-    }
-
-    /// The text as it is, if it is JSON and not too large.
-    private static func checked(_ data: Data, where place: String) throws -> Data {
-        guard data.count <= Limits.payloadBytesMax else {
-            throw CommandError(
-                .usage,
-                """
-                \(place) has \(data.count) bytes, over the limit of \(Limits.payloadBytesMax). Store the data elsewhere \
-                and enqueue a reference to it.
-                """)
-        }
-        do {
-            _ = try JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed)
-        } catch {
-            let reason = (error as NSError).userInfo[NSDebugDescriptionErrorKey] as? String ?? "\(error)"
-            throw CommandError(.usage, "\(place) is not valid JSON: \(reason)")
-        }
-        return data
+        guard payload.hasPrefix("@") else { return try PayloadText.checked(Array(payload.utf8), of: "the payload") }
+        return try PayloadText.contents(ofFile: String(payload.dropFirst()))
     }
 
     /// The command as it was typed, with more words.
@@ -182,10 +157,20 @@ struct Enqueue: AsyncParsableCommand {
         var bytes = 0
         var number = 0
         var stored = (new: 0, duplicates: 0)
-        while let text = readLine() {
+        var input = ByteInput()
+        while var line = try nextLine(of: &input, after: number) {
             number += 1
-            guard !text.allSatisfy(\.isWhitespace) else { continue }
-            let data = try Self.checked(Data(text.utf8), where: "line \(number)")
+            if number == 1 { line = PayloadText.withoutMark(line) }
+            guard !line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) else { continue }
+            guard line.count <= Limits.payloadBytesMax else {
+                throw CommandError(
+                    .usage,
+                    """
+                    line \(number) is longer than \(Limits.payloadBytesMax) bytes, the limit of a payload. Store the \
+                    data elsewhere and enqueue a reference to it.
+                    """)
+            }
+            let data = try PayloadText.checked(line, of: "line \(number)")
             let id = run.map { JobID.derived(from: "\(type)\u{0}\($0)", number) }
             var job = NewJob(type: type, json: data, id: id, options: options)
             job.trace = trace
@@ -200,6 +185,14 @@ struct Enqueue: AsyncParsableCommand {
         StandardError.write(
             "stint: \(stored.new) jobs enqueued"
                 + (stored.duplicates > 0 ? ", \(stored.duplicates) existed already" : ""))
+    }
+
+    private func nextLine(of input: inout ByteInput, after number: Int) throws -> [UInt8]? {
+        do {
+            return try input.line(bytesMax: Limits.payloadBytesMax)
+        } catch {
+            throw CommandError(.failure, "standard input cannot be read after line \(number): \(error)")
+        }
     }
 
     private func send(

@@ -86,6 +86,13 @@ final class Cluster: Sendable {
         try await start(words, environment: environment, input: input).result(within: limit)
     }
 
+    /// Runs a line of shell to its end, with `stint` as `$stint`: for redirections, and for bytes that are no text.
+    func shell(_ line: String, within limit: Duration = .seconds(20)) async throws -> Output {
+        let environment = environment.merging(["stint": StintProgram.path]) { _, new in new }
+        return try await RunningProcess("/bin/sh", ["-c", line], environment: environment, folder: folder)
+            .result(within: limit)
+    }
+
     /// A whole cluster, once it serves.
     func up(_ words: String..., environment: [String: String] = [:]) async throws -> RunningProcess {
         let process = try start(["up"] + words, environment: environment, input: nil)

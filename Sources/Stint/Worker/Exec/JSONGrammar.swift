@@ -1,19 +1,36 @@
 /// Whether a text is JSON, to the letter of RFC 8259. Foundation's reader lets more pass (a comma before a closing
 /// bracket, for one), and what is handed on unread must be fit for stricter readers than ours.
-struct JSONGrammar {
+package struct JSONGrammar {
     /// Containers in containers, at most: as deep as Foundation goes.
-    static let depthMax = 512
+    package static let depthMax = 512
+
+    /// Why a text is not JSON.
+    package enum Mistake: Hashable, Sendable {
+        case notUTF8
+        /// The value is not finished, or there is none.
+        case endsEarly
+        /// The byte here, counted from 0, cannot stand where it stands.
+        case unexpected(at: Int)
+        case tooDeep
+    }
 
     private let bytes: [UInt8]
     private var place = 0
+    private var isTooDeep = false
 
-    static func accepts(_ text: [UInt8]) -> Bool {
-        guard String(validating: text, as: UTF8.self) != nil else { return false }
+    package static func accepts(_ text: [UInt8]) -> Bool { mistake(in: text) == nil }
+
+    /// The first mistake; nil when the text is JSON.
+    package static func mistake(in text: [UInt8]) -> Mistake? {
+        guard String(validating: text, as: UTF8.self) != nil else { return .notUTF8 }
         var grammar = JSONGrammar(bytes: text)
         grammar.skipSpace()
-        guard grammar.value(depth: 0) else { return false }
-        grammar.skipSpace()
-        return grammar.place == text.count
+        if grammar.value(depth: 0) {
+            grammar.skipSpace()
+            if grammar.place == text.count { return nil }
+        }
+        if grammar.isTooDeep { return .tooDeep }
+        return grammar.place < text.count ? .unexpected(at: grammar.place) : .endsEarly
     }
 
     private init(bytes: [UInt8]) { self.bytes = bytes }
@@ -31,7 +48,11 @@ struct JSONGrammar {
     }
 
     private mutating func value(depth: Int) -> Bool {
-        guard depth <= Self.depthMax, let first = next else { return false }
+        guard depth <= Self.depthMax else {
+            isTooDeep = true
+            return false
+        }
+        guard let first = next else { return false }
         switch first {
         case UInt8(ascii: "{"): return container(closing: UInt8(ascii: "}"), depth: depth, named: true)
         case UInt8(ascii: "["): return container(closing: UInt8(ascii: "]"), depth: depth, named: false)
@@ -65,10 +86,10 @@ struct JSONGrammar {
     private mutating func string() -> Bool {
         guard take(UInt8(ascii: "\"")) else { return false }
         while let byte = next {
+            guard byte >= 0x20 else { return false }
             place += 1
             switch byte {
             case UInt8(ascii: "\""): return true
-            case 0..<0x20: return false
             case UInt8(ascii: "\\"): guard escape() else { return false }
             default: break
             }
@@ -78,12 +99,13 @@ struct JSONGrammar {
 
     private mutating func escape() -> Bool {
         guard let byte = next else { return false }
-        place += 1
         switch byte {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
             UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            place += 1
             return true
         case UInt8(ascii: "u"):
+            place += 1
             for _ in 0..<4 {
                 guard let digit = next, Self.isHexadecimal(digit) else { return false }
                 place += 1

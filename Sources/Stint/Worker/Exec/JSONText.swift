@@ -5,7 +5,7 @@ import Foundation
 /// Results, checkpoints and children's payloads pass through the worker, and a round through Foundation would change
 /// them (`12345678901234567890.5` and `1.10` come out otherwise). So the text is validated once, by ``JSONGrammar``,
 /// and then cut: every value that is handed on has the bytes that it arrived with.
-struct JSONText: Sendable, Equatable {
+package struct JSONText: Sendable, Equatable {
     enum Kind: Sendable {
         case object, array, string, number, boolean, null
 
@@ -26,7 +26,7 @@ struct JSONText: Sendable, Equatable {
     let kind: Kind
 
     /// Nil when the text is not JSON (RFC 8259) in UTF-8.
-    init?(validating text: [UInt8]) {
+    package init?(validating text: [UInt8]) {
         guard JSONGrammar.accepts(text) else { return nil }
         self.init(cut: text[...])
     }

@@ -1,0 +1,42 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// What commands read: words, files and standard input.
+    @Suite("Input") struct InputTests {
+        @Test("what is no JSON to the letter is refused wherever it comes from, and nothing is stored")
+        func strictJSON() async throws {
+            let cluster = try Cluster()
+            let broker = try await cluster.broker()
+            try cluster.write("bad.json", "{\"a\":1,\n}")
+            for (words, input) in [
+                (#"'{"a":1,}'"#, ""), ("@bad.json", ""), ("-", #"1\n2\n[1,2,]\n"#), ("-", #"1\n"caf\351"\n"#),
+                (#""$(printf '"caf\351"')""#, ""), ("@bad.json", ""),
+            ] {
+                let output = try await cluster.shell("printf '\(input)' | $stint enqueue t \(words)")
+                #expect(output.code == 2, "\(words) \(input): \(output.errorText)")
+                #expect(output.lines.isEmpty)
+                #expect(output.errorLines.count == 1 && output.errorText.hasPrefix("stint: "), "\(output.errorText)")
+            }
+            #expect(try await cluster.shell("printf '\\377\\376[\\0]\\0' | $stint enqueue t -").code == 2)
+            #expect(try await cluster.status()["counts"]["ready"] == 0)
+
+            // A mark at the beginning is no part of the text.
+            let marked = try await cluster.shell("printf '\\357\\273\\2771\\r\\n2\\r\\n' | $stint enqueue t -")
+            #expect(marked.code == 0 && marked.lines.count == 2, "\(marked.errorText)")
+            #expect(try await cluster.job(marked.lines[0])["payload"] == 1)
+            try await broker.terminate()
+        }
+
+        @Test("standard input that cannot be read is an error", arguments: ["</", "<&-"])
+        func unreadable(_ redirection: String) async throws {
+            let cluster = try Cluster()
+            let broker = try await cluster.broker()
+            let output = try await cluster.shell("$stint enqueue t - \(redirection)")
+            #expect(output.code == 1)
+            #expect(output.lines.isEmpty)
+            #expect(output.errorText.contains("standard input cannot be read"), "\(output.errorText)")
+            try await broker.terminate()
+        }
+    }
+}
