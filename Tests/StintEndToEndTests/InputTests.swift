@@ -28,6 +28,18 @@ extension EndToEnd {
             try await broker.terminate()
         }
 
+        @Test("a payload with line breaks is one line in --json")
+        func oneLine() async throws {
+            let cluster = try Cluster()
+            let broker = try await cluster.broker()
+            try cluster.write("payload.json", "{\n  \"a\": [1,\n 2]\n}\n")
+            let id = try await cluster.enqueue("t", "@payload.json")
+            let output = try await cluster.stint("job", id, "--json")
+            #expect(output.lines.count == 1)
+            #expect(output.text.contains(#""payload":{"a":[1,2]},"#), "\(output.text)")
+            try await broker.terminate()
+        }
+
         @Test("standard input that cannot be read is an error", arguments: ["</", "<&-"])
         func unreadable(_ redirection: String) async throws {
             let cluster = try Cluster()

@@ -1,4 +1,5 @@
 import Foundation
+import Stint
 import StintCore
 
 /// One JSON object on one line, with its keys in the order in which they are added: what `--json` prints. Ids are
@@ -38,10 +39,15 @@ struct JSONLine {
         text += value.map { "\"\($0.rfc3339)\"" } ?? "null"
     }
 
-    /// A value that is JSON already.
+    /// A value that is JSON already, so that it stands in the object as itself; the white space between its tokens goes.
+    /// What a client of another kind stored without its being JSON becomes a string.
     mutating func add(_ name: String, json value: Data?) {
         key(name)
-        text += value.map { String(decoding: $0, as: UTF8.self) } ?? "null"
+        guard let value else {
+            text += "null"
+            return
+        }
+        text += JSONText(validating: Array(value))?.compact ?? Self.quoted(String(decoding: value, as: UTF8.self))
     }
 
     mutating func add(_ name: String, _ value: JSONLine) {

@@ -56,6 +56,26 @@ package struct JSONText: Sendable, Equatable {
         Data(bytes.lazy.map { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") ? UInt8(ascii: " ") : $0 })
     }
 
+    /// Without the white space that means nothing, so on one line; all else as it came.
+    package var compact: String {
+        var kept: [UInt8] = []
+        kept.reserveCapacity(bytes.count)
+        var isInString = false
+        var isEscaped = false
+        for byte in bytes {
+            guard isInString || !Self.isSpace(byte) else { continue }
+            kept.append(byte)
+            if isEscaped {
+                isEscaped = false
+            } else if isInString, byte == UInt8(ascii: "\\") {
+                isEscaped = true
+            } else if byte == UInt8(ascii: "\"") {
+                isInString.toggle()
+            }
+        }
+        return String(decoding: kept, as: UTF8.self)
+    }
+
     /// Nil when this is not a string, or one with half a surrogate pair.
     var string: String? { kind == .string ? try? JSONDecoder().decode(String.self, from: data) : nil }
     var boolean: Bool? { kind == .boolean ? bytes.first == UInt8(ascii: "t") : nil }
