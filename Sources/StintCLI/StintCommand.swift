@@ -71,7 +71,7 @@ enum ExitStatus: Int32 {
         if code == .success || code == .validationFailure || error is CleanExit {
             let message = command.fullMessage(for: error)
             if code == .success {
-                print(message)
+                do { try StandardOutput.write(message) } catch { end(with: error, helpFor: command) }
                 exit(ExitStatus.ok.rawValue)
             }
             StandardError.write(message)

@@ -41,7 +41,7 @@ struct Bench: AsyncParsableCommand {
         let home = try BenchHome(inside: folder)
         defer { home.remove() }
         let figures = try await measure(in: home)
-        print(json ? figures.jsonLine.description : figures.page)
+        try StandardOutput.write(json ? figures.jsonLine.description : figures.page)
     }
 
     private func measure(in home: BenchHome) async throws -> BenchFigures {

@@ -47,7 +47,7 @@ struct Dead: AsyncParsableCommand {
                 guard job.state == .dead else {
                     throw CommandError(.conflict, "job \(id) is \(job.state.name), not dead; \"stint job\" shows it")
                 }
-                print(json ? job.jsonLine.description : job.page)
+                try StandardOutput.write(json ? job.jsonLine.description : job.page)
             }
         }
     }
@@ -131,10 +131,11 @@ struct Dead: AsyncParsableCommand {
                     line.add("jobs", jobs)
                     line.add("dry_run", dryRun)
                     line.add("operation", operation)
-                    return print(line)
+                    return try StandardOutput.write(line)
                 }
-                if dryRun { return print("would \(verb) \(jobs)") }
-                print("\(done) \(jobs)" + (operation == 0 ? "" : " (operation \(operation); see stint status)"))
+                if dryRun { return try StandardOutput.write("would \(verb) \(jobs)") }
+                try StandardOutput.write(
+                    "\(done) \(jobs)" + (operation == 0 ? "" : " (operation \(operation); see stint status)"))
             }
         }
 

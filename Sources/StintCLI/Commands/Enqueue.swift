@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import Stint
 import StintCore
 
@@ -101,10 +102,14 @@ struct Enqueue: AsyncParsableCommand {
                   \(Self.repeated(adding: ["--id", id.description]))
                 """)
         }
-        if json {
-            print(Self.line(enqueued))
-        } else if !wait {
-            print(enqueued.id)
+        do throws(StandardOutput.WriteFailure) {
+            if json {
+                try StandardOutput.send("\(Self.line(enqueued))\n", to: STDOUT_FILENO)
+            } else if !wait {
+                try StandardOutput.send("\(enqueued.id)\n", to: STDOUT_FILENO)
+            }
+        } catch {
+            throw CommandError(.failure, "job \(enqueued.id) is enqueued, but its id cannot be written: \(error)")
         }
         if enqueued.isDuplicate, !json { StandardError.write("stint: this job existed already") }
         if wait { try await waitFor(enqueued.id, client) }
@@ -120,7 +125,8 @@ struct Enqueue: AsyncParsableCommand {
     private func waitFor(_ id: JobID, _ client: StintClient) async throws {
         let outcome = try await client.outcome(of: id)
         if outcome.state == .completed {
-            print(String(decoding: outcome.result.isEmpty ? Data("null".utf8) : outcome.result, as: UTF8.self))
+            try StandardOutput.write(
+                String(decoding: outcome.result.isEmpty ? Data("null".utf8) : outcome.result, as: UTF8.self))
             return
         }
         let state = outcome.state?.name ?? "gone"
@@ -202,7 +208,7 @@ struct Enqueue: AsyncParsableCommand {
         do {
             for enqueued in try await client.enqueueAll(batch) {
                 if enqueued.isDuplicate { stored.duplicates += 1 } else { stored.new += 1 }
-                print(json ? Self.line(enqueued).description : enqueued.id.description)
+                try StandardOutput.write(json ? Self.line(enqueued).description : enqueued.id.description)
             }
         } catch let error as StintError where error.code == .outcomeUnknown || error.code == .closed {
             let sentence = "no answer came for the lines up to \(line); the lines before them are enqueued."

@@ -32,12 +32,14 @@ struct Jobs: AsyncParsableCommand {
             let page = try await client.jobs(
                 state: state?.state, type: type, limit: limit, cursor: cursor.flatMap(JobCursor.init))
             if json {
-                for job in page.jobs { print(job.briefLine) }
+                if !page.jobs.isEmpty {
+                    try StandardOutput.write(page.jobs.map(\.briefLine.description).joined(separator: "\n"))
+                }
                 if let next = page.next { StandardError.write("next page: --cursor \(next)") }
             } else if page.jobs.isEmpty {
                 StandardError.write("no jobs")
             } else {
-                page.jobs.printTable()
+                try StandardOutput.write(page.jobs.table.printed())
                 if let next = page.next { StandardError.write("more: add --cursor \(next)") }
             }
         }
@@ -71,7 +73,7 @@ struct JobCommand: AsyncParsableCommand {
     func run() async throws {
         try await connection.withClient { client in
             let job = try await client.job(id)
-            print(json ? job.jsonLine.description : job.page)
+            try StandardOutput.write(json ? job.jsonLine.description : job.page)
         }
     }
 }
@@ -97,11 +99,11 @@ struct Cancel: AsyncParsableCommand {
                 var line = JSONLine()
                 line.add("id", id.description)
                 line.add("was_running", outcome == .requested)
-                return print(line)
+                return try StandardOutput.write(line)
             }
             switch outcome {
-            case .cancelled: print("cancelled")
-            case .requested: print("it is running; its handler has been told to stop")
+            case .cancelled: try StandardOutput.write("cancelled")
+            case .requested: try StandardOutput.write("it is running; its handler has been told to stop")
             }
         }
     }

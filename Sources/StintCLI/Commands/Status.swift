@@ -18,12 +18,11 @@ struct Status: AsyncParsableCommand {
             repeat {
                 let status = try await client.status()
                 if json {
-                    print(status.jsonLine)
+                    try StandardOutput.write(status.jsonLine)
                 } else {
-                    if watch, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
-                    print(status.page)
+                    let clear = watch && isatty(STDOUT_FILENO) == 1 ? "\u{1B}[H\u{1B}[2J" : ""
+                    try StandardOutput.write(clear + status.page)
                 }
-                fflush(nil)
                 if watch { try await Task.sleep(for: .seconds(1)) }
             } while watch
         }

@@ -89,7 +89,7 @@ extension JobDetails {
 }
 
 extension [JobDetails] {
-    func printTable() {
+    var table: Table {
         var table = Table("ID", "TYPE", "STATE", "PRIO", "ATTEMPT", "CREATED", "INFO")
         for job in self {
             let info: String =
@@ -104,6 +104,6 @@ extension [JobDetails] {
                 job.id.description, job.type, job.state.name, "\(job.priority)", "\(job.attempt)/\(job.attemptsMax)",
                 job.created.relative, String(info.prefix(100)))
         }
-        print(table.printed())
+        return table
     }
 }
