@@ -47,6 +47,7 @@ struct Enqueue: AsyncParsableCommand {
         if isBulk, id != nil { throw ValidationError("--id is for one job; with - use --run KEY.") }
         if isBulk, wait { throw ValidationError("--wait is for one job, not for lines of standard input.") }
         if !isBulk, run != nil { throw ValidationError("--run is for lines of standard input (-); use --id.") }
+        if run == "" { throw ValidationError("--run is empty; expected a key such as import-2026-11-21") }
         _ = try options()
     }
 
@@ -99,7 +100,7 @@ struct Enqueue: AsyncParsableCommand {
                 .timeout,
                 """
                 no answer came; the job may or may not be enqueued. Repeat it safely with the same id:
-                  \(Self.repeated(adding: ["--id", id.description]))
+                  \(CommandLineText.repeated(adding: ["--id", id.description]))
                 """)
         }
         do throws(StandardOutput.WriteFailure) {
@@ -140,84 +141,21 @@ struct Enqueue: AsyncParsableCommand {
         return try PayloadText.contents(ofFile: String(payload.dropFirst()))
     }
 
-    /// The command as it was typed, with more words.
-    private static func repeated(adding words: [String]) -> String {
-        let safe = CharacterSet(
-            charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:@=,+")
-        return (CommandLine.arguments + words).map { word in
-            !word.isEmpty && word.unicodeScalars.allSatisfy(safe.contains)
-                ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
-        }.joined(separator: " ")
-    }
-
     // MARK: Many
 
-    /// Batches of at most so many lines and bytes.
-    private static let batchLines = 1_000
-    private static let batchBytes = 1_048_576
-
     private func enqueueLines(_ client: StintClient) async throws {
-        let options = try options()
-        let trace = Self.trace
-        var batch: [NewJob] = []
-        var bytes = 0
-        var number = 0
-        var stored = (new: 0, duplicates: 0)
-        var input = ByteInput()
-        while var line = try nextLine(of: &input, after: number) {
-            number += 1
-            if number == 1 { line = PayloadText.withoutMark(line) }
-            guard !line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) else { continue }
-            guard line.count <= Limits.payloadBytesMax else {
-                throw CommandError(
-                    .usage,
-                    """
-                    line \(number) is longer than \(Limits.payloadBytesMax) bytes, the limit of a payload. Store the \
-                    data elsewhere and enqueue a reference to it.
-                    """)
-            }
-            let data = try PayloadText.checked(line, of: "line \(number)")
-            let id = run.map { JobID.derived(from: "\(type)\u{0}\($0)", number) }
-            var job = NewJob(type: type, json: data, id: id, options: options)
-            job.trace = trace
-            batch.append(job)
-            bytes += data.count
-            if batch.count == Self.batchLines || bytes >= Self.batchBytes {
-                try await send(&batch, upTo: number, client, &stored)
-                bytes = 0
-            }
+        // A reader of the ids that is gone is an error that is told, with how far the load has come.
+        signal(SIGPIPE, SIG_IGN)
+        let isJSON = json
+        var load = BulkLoad(
+            type: type, run: run, options: try options(), command: CommandLineText.repeated()
+        ) { isJSON ? Self.line($0).description : $0.id.description }
+        load.trace = Self.trace
+        try await load.carryOut {
+            try await client.enqueueAll($0)
+        } write: {
+            try StandardOutput.send($0 + "\n", to: STDOUT_FILENO)
         }
-        try await send(&batch, upTo: number, client, &stored)
-        StandardError.write(
-            "stint: \(stored.new) jobs enqueued"
-                + (stored.duplicates > 0 ? ", \(stored.duplicates) existed already" : ""))
-    }
-
-    private func nextLine(of input: inout ByteInput, after number: Int) throws -> [UInt8]? {
-        do {
-            return try input.line(bytesMax: Limits.payloadBytesMax)
-        } catch {
-            throw CommandError(.failure, "standard input cannot be read after line \(number): \(error)")
-        }
-    }
-
-    private func send(
-        _ batch: inout [NewJob], upTo line: Int, _ client: StintClient, _ stored: inout (new: Int, duplicates: Int)
-    ) async throws {
-        guard !batch.isEmpty else { return }
-        do {
-            for enqueued in try await client.enqueueAll(batch) {
-                if enqueued.isDuplicate { stored.duplicates += 1 } else { stored.new += 1 }
-                try StandardOutput.write(json ? Self.line(enqueued).description : enqueued.id.description)
-            }
-        } catch let error as StintError where error.code == .outcomeUnknown || error.code == .closed {
-            let sentence = "no answer came for the lines up to \(line); the lines before them are enqueued."
-            guard run != nil else {
-                throw CommandError(
-                    .timeout, "\(sentence) Those without an answer may be, too; use --run KEY to be able to repeat.")
-            }
-            throw CommandError(.timeout, "\(sentence) Repeat the same command: no job is made twice.")
-        }
-        batch.removeAll(keepingCapacity: true)
+        StandardError.write("stint: \(load.summary)")
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 /// The words that a command was called with, before anything is made of them.
@@ -21,5 +22,15 @@ enum CommandLineText {
         where fcntl(descriptor, F_GETFD) < 0 {
             _ = open("/dev/null", mode)
         }
+    }
+
+    /// The command as it was typed, with more words: what a shell takes to run it again.
+    static func repeated(_ command: [String] = CommandLine.arguments, adding words: [String] = []) -> String {
+        let safe = CharacterSet(
+            charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:@=,+")
+        return (command + words).map { word in
+            !word.isEmpty && word.unicodeScalars.allSatisfy(safe.contains)
+                ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
+        }.joined(separator: " ")
     }
 }
