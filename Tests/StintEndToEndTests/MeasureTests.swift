@@ -23,6 +23,38 @@ extension EndToEnd {
             #expect(try FileManager.default.contentsOfDirectory(atPath: cluster.folder) == ["cluster.json"])
         }
 
+        // Goal: a bench leaves nothing behind. Method: it is ended in the middle of its first phase, politely and not;
+        // in the second case its children see the end of their lifeline.
+        @Test(
+            "an interrupted bench ends its processes and removes its store",
+            arguments: [SIGINT, SIGTERM, SIGHUP, SIGKILL])
+        func interrupted(_ signal: Int32) async throws {
+            let cluster = try Cluster()
+            let bench = try cluster.start("bench", "--jobs", "10000000", "--folder", cluster.folder)
+            let children = try await eventually("broker and producer") {
+                let children = ProcessTable.children(of: bench.id)
+                return children.count >= 2 ? children : nil
+            }
+            bench.signal(signal)
+            let output = try await bench.result(within: .seconds(10))
+            #expect(output.ending == (signal == SIGKILL ? .signalled(SIGKILL) : .exited(128 + signal)))
+            try await ProcessTable.ended(children, within: .seconds(15))
+            guard signal != SIGKILL else { return }
+            #expect(
+                output.errorText == "stint: interrupted; the processes of the bench are ended and its store is removed")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: cluster.folder) == ["cluster.json"])
+        }
+
+        @Test("a folder that cannot be used is named, and none is made", arguments: ["/dev/null", "absent/folder"])
+        func badFolder(_ folder: String) async throws {
+            let cluster = try Cluster()
+            let output = try await cluster.stint("bench", "--folder", folder)
+            #expect(output.code == 2)
+            #expect(output.errorLines.count == 1)
+            #expect(output.errorText.contains(folder) && output.errorText.contains("--folder"), "\(output.errorText)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: cluster.folder) == ["cluster.json"])
+        }
+
         // Goal: acknowledged means synced, and nothing is synced twice. Method: the calls of a broker are recorded
         // while jobs are enqueued one after the other, each awaited. An idle broker commits on the thread of its
         // loop, and checkpoints, which sync too, run on another; so the busiest thread has one call for each job.

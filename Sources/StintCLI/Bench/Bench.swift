@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import Stint
 import StintCore
 
@@ -10,7 +11,8 @@ struct Bench: AsyncParsableCommand {
         discussion: """
             Every job is fsynced before its enqueue is acknowledged, and again before its completion is. Figures: jobs a \
             second enqueued with no worker there, drained from that backlog, and end to end with producer and worker at \
-            once; from enqueue to the start of the handler one job at a time; the broker's CPU and memory.
+            once; from enqueue to the start of the handler one job at a time; the broker's CPU and memory. A signal ends \
+            it with nothing left behind, and the exit code 128 plus the signal's number.
 
             EXAMPLE  stint bench --jobs 300000 --payload-bytes 100 --batch 100
             """)
@@ -20,7 +22,7 @@ struct Bench: AsyncParsableCommand {
     @Option(help: "Jobs in one message.") var batch = 100
     @Option(help: "Handlers at a time.") var slots = 16
     @Option(help: "Single jobs for the latency figures.") var latencyJobs = 1_000
-    @Option(help: ArgumentHelp("Where the temporary store is made (default: the system's).", valueName: "folder"))
+    @Option(help: ArgumentHelp("A folder for the temporary store (default: the system's).", valueName: "folder"))
     var folder: String?
     @Flag(help: "One JSON object.") var json = false
 
@@ -37,10 +39,40 @@ struct Bench: AsyncParsableCommand {
         }
     }
 
+    private enum Event: Sendable {
+        case measured(Result<BenchFigures, any Error>)
+        case signal(Int32)
+    }
+
     func run() async throws {
+        let (events, continuation) = AsyncStream.makeStream(of: Event.self)
+        let watches = [SIGINT, SIGTERM, SIGHUP].map { signal in
+            SignalWatch([signal]) { continuation.yield(.signal(signal)) }
+        }
+        defer { for watch in watches { watch.stop() } }
         let home = try BenchHome(inside: folder)
         defer { home.remove() }
-        let figures = try await measure(in: home)
+        // Not awaited after a signal: its requests to a broker that is gone would hold up the end.
+        let bench = self
+        Task {
+            do {
+                continuation.yield(.measured(.success(try await bench.measure(in: home))))
+            } catch {
+                continuation.yield(.measured(.failure(error)))
+            }
+        }
+        for await event in events {
+            switch event {
+            case .measured(let result): return try show(try result.get())
+            case .signal(let number):
+                home.remove()
+                StandardError.write("stint: interrupted; the processes of the bench are ended and its store is removed")
+                throw ExitCode(128 + number)
+            }
+        }
+    }
+
+    private func show(_ figures: BenchFigures) throws {
         try StandardOutput.write(json ? figures.jsonLine.description : figures.page)
     }
 
@@ -158,13 +190,16 @@ struct BenchFigures {
 
     var page: String {
         func number(_ value: Double) -> String { Int(value).formatted(.number.locale(Locale(identifier: "en_US"))) }
+        let latency =
+            self.latency.isEmpty
+            ? "not measured"
+            : String(format: "p50 %.3f ms, p99 %.3f ms", percentile(0.5), percentile(0.99))
         return """
             \(number(Double(jobs))) jobs of \(payloadBytes) bytes, \(batch) a message; \(Self.durability)
             enqueue      \(number(enqueuePerSecond)) jobs/s
             drain        \(number(drainPerSecond)) jobs/s
             end to end   \(number(endToEndPerSecond)) jobs/s, \(String(format: "%.1f", brokerMicrosecondsPerJob)) µs of broker CPU a job
-            latency      enqueue to handler start, idle: p50 \(String(format: "%.3f", percentile(0.5))) ms, \
-            p99 \(String(format: "%.3f", percentile(0.99))) ms
+            latency      enqueue to handler start, idle: \(latency)
             broker RSS   \(brokerRSSBytes / 1_048_576) MiB at the end, \(backlogRSSBytes / 1_048_576) MiB with the backlog
             """
     }

@@ -5,26 +5,65 @@ import Stint
 import StintCore
 import Synchronization
 
-/// The temporary folder of a bench, and the processes on it.
-struct BenchHome {
-    let folder: URL
+/// The temporary folder of a bench, and the processes on it. Both are gone when it is removed, whatever happened before.
+final class BenchHome: Sendable {
+    private struct State {
+        var processes: [BenchProcess] = []
+        var isRemoved = false
+    }
 
+    let folder: URL
+    private let state = Mutex(State())
+
+    /// - Parameter parent: A folder that exists; nil: the system's for temporary files.
+    /// - Throws: ``CommandError`` with `usage`.
     init(inside parent: String?) throws {
-        let parent = parent.map { URL(fileURLWithPath: $0) } ?? FileManager.default.temporaryDirectory
-        folder = parent.appendingPathComponent("stint-bench-\(UUID().uuidString.prefix(8))")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let parent = URL(fileURLWithPath: parent ?? FileManager.default.temporaryDirectory.path).path
+        var template = Array("\(parent)/stint-bench-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else {
+            let reason = String(cString: strerror(errno))
+            throw CommandError(
+                .usage,
+                "no temporary store can be made in \"\(parent)\": \(reason). Name a folder that exists with --folder.")
+        }
+        let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        folder = URL(fileURLWithPath: path, isDirectory: true)
         let config = """
             { "name": "bench", "broker": { "clients": "tcp://127.0.0.1:7411", "workers": "tcp://127.0.0.1:7412",
               "bind": { "clients": "tcp://127.0.0.1:0", "workers": "tcp://127.0.0.1:0" } },
               "store": { "url": "sqlite:stint.db" } }
             """
-        try config.write(to: folder.appendingPathComponent("cluster.json"), atomically: true, encoding: .utf8)
+        do {
+            try config.write(to: folder.appendingPathComponent("cluster.json"), atomically: true, encoding: .utf8)
+        } catch {
+            remove()
+            throw CommandError(.failure, "nothing can be written in \"\(parent)\": \(error.localizedDescription)")
+        }
     }
 
-    func remove() { try? FileManager.default.removeItem(at: folder) }
+    /// Kills what still runs, waits for its end, and removes the folder. No process starts here afterwards.
+    func remove() {
+        let processes = state.withLock { state in
+            state.isRemoved = true
+            defer { state.processes = [] }
+            return state.processes
+        }
+        for process in processes { process.kill() }
+        for process in processes { process.awaitEnd() }
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    private func start(_ arguments: [String], environment: [String: String]) throws -> BenchProcess {
+        try state.withLock { state in
+            guard !state.isRemoved else { throw CancellationError() }
+            let process = try BenchProcess(arguments, environment: environment)
+            state.processes.append(process)
+            return process
+        }
+    }
 
     func startBroker() async throws -> BenchBroker {
-        let process = try BenchProcess(
+        let process = try start(
             ["broker", "--config", folder.appendingPathComponent("cluster.json").path], environment: [:])
         guard let line = await process.nextLine(), line.hasPrefix("ready ") else {
             throw CommandError(.failure, "the bench's broker did not start; its words are above")
@@ -34,7 +73,7 @@ struct BenchHome {
     }
 
     func startWorker(slots: Int, for broker: BenchBroker, _ client: StintClient) async throws -> BenchProcess {
-        let process = try BenchProcess(
+        let process = try start(
             ["bench-work"],
             environment: ["STINT_WORKERS": broker.workers, "STINT_SLOTS": "\(slots)", "STINT_POOL": "bench"])
         guard await process.nextLine() != nil else {
@@ -45,7 +84,7 @@ struct BenchHome {
 
     /// Runs the producer to its end; returns the seconds from its first request to its last answer.
     func produce(_ jobs: Int, _ payloadBytes: Int, _ batch: Int, for broker: BenchBroker) async throws -> Double {
-        let process = try BenchProcess(
+        let process = try start(
             [
                 "bench-produce", "--jobs", "\(jobs)", "--payload-bytes", "\(payloadBytes)", "--batch", "\(batch)",
             ], environment: ["STINT_CLIENTS": broker.clients])
@@ -63,6 +102,8 @@ final class BenchProcess: Sendable {
     let id: Int32
     private let lines: AsyncStream<String>
     private let pipe: Pipe
+    /// Standard input of the child, which ends when this process does, however it does: see ``Lifeline``.
+    private let lifeline: Pipe
 
     init(_ arguments: [String], environment: [String: String]) throws {
         let process = Process()
@@ -70,8 +111,10 @@ final class BenchProcess: Sendable {
         process.arguments = arguments
         var all = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("STINT_") }
         all["LOG_LEVEL"] = "warning"
+        all[Lifeline.variable] = Lifeline.value
         process.environment = all.merging(environment) { _, new in new }
-        process.standardInput = FileHandle.nullDevice
+        lifeline = Pipe()
+        process.standardInput = lifeline
         let pipe = Pipe()
         process.standardOutput = pipe
         self.pipe = pipe
@@ -110,9 +153,14 @@ final class BenchProcess: Sendable {
 
     /// SIGTERM, and waits for the end.
     func end() {
-        kill(id, SIGTERM)
-        process.withLock { $0.waitUntilExit() }
+        Glibc.kill(id, SIGTERM)
+        awaitEnd()
     }
+
+    /// Without the lock, which `end` holds while it waits.
+    func kill() { Glibc.kill(id, SIGKILL) }
+
+    func awaitEnd() { process.withLock { $0.waitUntilExit() } }
 }
 
 struct BenchBroker {
@@ -148,6 +196,7 @@ extension Bench {
         @Option var batch: Int
 
         func run() async throws {
+            Lifeline.watch { _exit(1) }
             let client = try StintClient()
             defer { client.close() }
             _ = try await client.status()
@@ -177,6 +226,8 @@ extension Bench {
         static let configuration = CommandConfiguration(commandName: "bench-work", shouldDisplay: false)
 
         func run() async throws {
+            // Its jobs are worth nothing without the bench, so it does not drain.
+            Lifeline.watch { _exit(1) }
             var handlers = HandlerRegistry()
             var timed = HandlerRegistry()
             timed.register(BenchJob())
