@@ -24,10 +24,14 @@ struct StintCommand: AsyncParsableCommand {
 
     static let version = "0.1.0"
 
+    // What the parser says begins as everything else that is said does.
+    static let _errorPrefix = "stint: "
+
     static func main() async {
         CommandLineText.holdClosedStreams()
         do {
             try CommandLineText.check()
+            try CommandNames.check(CommandLine.arguments.dropFirst())
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
