@@ -30,9 +30,23 @@ struct ConnectionOptions: ParsableArguments {
         return try ClusterConfig.load(path: path, environment: environment, flags: flags)
     }
 
+    /// The broker's address for clients. To a file that is not there, an address is the other way out.
+    private func broker() throws -> String {
+        let path = config ?? Self.defaultFile
+        guard config != nil, connect == nil, !FileManager.default.fileExists(atPath: path) else {
+            return try load().broker.clients
+        }
+        throw CommandError(
+            .usage,
+            """
+            there is no file "\(path)". Name another with --config, or give the address of a running broker with \
+            --connect ENDPOINT instead.
+            """)
+    }
+
     /// A client, and its end after the body.
     func withClient<Value>(_ body: (StintClient) async throws -> Value) async throws -> Value {
-        let client = try StintClient(connectingTo: try load().broker.clients, connectPatience: .milliseconds(2_500))
+        let client = try StintClient(connectingTo: try broker(), connectPatience: .milliseconds(2_500))
         defer { client.close() }
         return try await body(client)
     }

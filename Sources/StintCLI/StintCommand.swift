@@ -64,7 +64,7 @@ enum ExitStatus: Int32 {
             exit(error.status.rawValue)
         }
         if let error = error as? StintError {
-            StandardError.write("stint: \(error.description)")
+            StandardError.write("stint: \(error.sentence)")
             exit(ExitStatus(error.code).rawValue)
         }
         if let error = error as? ConfigError {
@@ -95,6 +95,20 @@ enum ExitStatus: Int32 {
         case .invalid, .configuration: self = .usage
         default: self = .failure
         }
+    }
+}
+
+extension StintError {
+    /// The description without the name of a field of the wire in front, which means nothing at a terminal.
+    var sentence: String {
+        guard let end = description.firstRange(of: ": ") else { return description }
+        let name = description[..<end.lowerBound]
+        let isField =
+            name.contains(".")
+            && name.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || "._[]0123456789".utf8.contains(byte)
+            }
+        return isField ? String(description[end.upperBound...]) : description
     }
 }
 

@@ -99,6 +99,42 @@ extension EndToEnd {
             #expect(output.errorText.hasPrefix("stint: "), "\(output.errorText)")
         }
 
+        @Test(
+            "what was expected is said, in words of the command line",
+            arguments: [
+                ("enqueue a 1 --delay -5s", "--delay: expected a duration"),
+                ("enqueue a 1 --delay 3661d", "--delay is 3661d; expected at most 3660d"),
+                ("enqueue a 1 --at +12000-01-01T00:00:00Z", "--at is"), ("enqueue a - --run ''", "--run is empty"),
+                ("enqueue a 1 --attempts -1", "--attempts is -1; expected 1 to 1000"),
+                ("enqueue a 1 --priority -101", "--priority is -101; expected -100 to 100"),
+                ("enqueue a 1 --id 5", "expected a UUID, 36 characters, as printed by enqueue"),
+                ("job 5", "expected a UUID, 36 characters"), ("cancel 5", "expected a UUID, 36 characters"),
+                ("dead show 5", "expected a UUID, 36 characters"), ("dead replay 5", "expected a UUID, 36 characters"),
+                ("jobs --limit -1", "--limit is -1; expected 1 to 1000"),
+                ("dead list --limit -1", "--limit is -1; expected 1 to 1000"),
+                ("worker --slots -1", "--slots is -1; expected 1 to 4096"),
+                ("bench --jobs -1", "--jobs is -1; expected 1 to"), ("jobs --type ''", "--type is \"\""),
+                ("dead list --type 'a b'", "--type is \"a b\""), ("dead replay --type ''", "--type is \"\""),
+                ("jobs --cursor ''", "--cursor is not one"), ("jobs --cursor AAAA", "--cursor is not one"),
+                ("broker --data ''", "--data is empty"),
+            ])
+        func expectations(line: String, sentence: String) async throws {
+            let output = try await Cluster().shell("$stint \(line)")
+            #expect(output.code == 2)
+            #expect(output.errorText.contains(sentence), "\(output.errorText)")
+            #expect(!output.errorText.contains("Missing value"))
+        }
+
+        @Test(
+            "a file that does not exist is answered with what the command has",
+            arguments: ["up", "broker", "worker", "jobs"])
+        func absentFile(_ command: String) async throws {
+            let output = try await Cluster().shell("$stint \(command) --config absent.json")
+            #expect(output.code == 2)
+            #expect(output.errorText.contains("absent.json") && output.errorText.contains("--config"))
+            #expect(output.errorText.contains("--connect") == (command == "jobs"), "\(output.errorText)")
+        }
+
         @Test("without a broker commands exit 6 within three seconds and name the address")
         func unreachable() async throws {
             let cluster = try Cluster()

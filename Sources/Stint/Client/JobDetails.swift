@@ -86,7 +86,7 @@ public struct JobCursor: Hashable, Sendable, LosslessStringConvertible {
     init(bytes: Data) { self.bytes = bytes }
 
     public init?(_ description: String) {
-        guard let bytes = Data(base64Encoded: description) else { return nil }
+        guard let bytes = Data(base64Encoded: description), bytes.count == 16 else { return nil }
         self.bytes = bytes
     }
 

@@ -17,11 +17,11 @@ struct Bench: AsyncParsableCommand {
             EXAMPLE  stint bench --jobs 300000 --payload-bytes 100 --batch 100
             """)
 
-    @Option(help: "Jobs in each phase.") var jobs = 100_000
-    @Option(help: "Bytes of each payload, 2 to 1048576.") var payloadBytes = 100
-    @Option(help: "Jobs in one message.") var batch = 100
-    @Option(help: "Handlers at a time.") var slots = 16
-    @Option(help: "Single jobs for the latency figures.") var latencyJobs = 1_000
+    @Option(parsing: .unconditional, help: "Jobs in each phase.") var jobs = 100_000
+    @Option(parsing: .unconditional, help: "Bytes of each payload, 2 to 1048576.") var payloadBytes = 100
+    @Option(parsing: .unconditional, help: "Jobs in one message.") var batch = 100
+    @Option(parsing: .unconditional, help: "Handlers at a time.") var slots = 16
+    @Option(parsing: .unconditional, help: "Single jobs for the latency figures.") var latencyJobs = 1_000
     @Option(help: ArgumentHelp("A folder for the temporary store (default: the system's).", valueName: "folder"))
     var folder: String?
     @Flag(help: "One JSON object.") var json = false

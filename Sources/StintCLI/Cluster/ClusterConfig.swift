@@ -179,8 +179,8 @@ extension ClusterConfig {
             let message =
                 reason == Int(ENOENT)
                 ? """
-                there is no such file. Write one ({} is enough; docs/CONFIGURATION.md has every key), name another \
-                with --config PATH, or give a running broker's address with --connect ENDPOINT
+                there is no such file. Write one ({} is enough; docs/CONFIGURATION.md has every key), or name another \
+                with --config PATH
                 """
                 : "the file cannot be read: \(reason.map { String(cString: strerror(Int32($0))) } ?? "\(error)")"
             throw ConfigError(file: path, problems: [ConfigProblem(nil, message)])

@@ -22,6 +22,10 @@ struct BrokerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Keep the store in this folder, instead of the file's.", valueName: "folder"))
     var data: String?
 
+    func validate() throws {
+        if data == "" { throw ValidationError("--data is empty; expected a folder") }
+    }
+
     func run() async throws {
         var options = ConnectionOptions()
         options.config = config

@@ -140,7 +140,7 @@ struct BulkLoad {
         case .invalid:
             // The broker's limit may be below the one that is known here.
             let large = batch.first { error.description.contains("payload of \($0.job.payload.count) bytes") }
-            return stopped(status, (large.map { "line \($0.line) is refused: " } ?? "") + error.description)
+            return stopped(status, (large.map { "line \($0.line) is refused: " } ?? "") + error.sentence)
         default: return stopped(status, error.description)
         }
     }

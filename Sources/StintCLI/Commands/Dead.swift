@@ -7,6 +7,12 @@ import StintCore
 struct Dead: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Looks after the dead letters: jobs that used their attempts or were rejected.",
+        discussion: """
+            EXAMPLES
+              stint dead list --type parse_paper
+              stint dead show 019aa5b2-5c1e-7d3f-8a90-2f6f3c1d9e11
+              stint dead replay --all --dry-run
+            """,
         subcommands: [List.self, Show.self, Replay.self, Discard.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
@@ -15,11 +21,15 @@ struct Dead: AsyncParsableCommand {
 
         @OptionGroup var connection: ConnectionOptions
         @Option(help: "Only this type.") var type: String?
-        @Option(help: "Jobs a page, 1 to 1000.") var limit = 50
+        @Option(parsing: .unconditional, help: "Jobs a page, 1 to 1000.") var limit = 50
         @Option(help: "Where the page begins: printed by the page before.") var cursor: String?
         @Flag(help: "One JSON object a line.") var json = false
 
-        func run() async throws {
+        func validate() throws { try jobs.validate() }
+
+        func run() async throws { try await jobs.run() }
+
+        private var jobs: Jobs {
             var jobs = Jobs()
             jobs.connection = connection
             jobs.state = JobStateArgument(argument: "dead")
@@ -27,8 +37,7 @@ struct Dead: AsyncParsableCommand {
             jobs.limit = limit
             jobs.cursor = cursor
             jobs.json = json
-            try jobs.validate()
-            try await jobs.run()
+            return jobs
         }
     }
 
@@ -38,7 +47,7 @@ struct Dead: AsyncParsableCommand {
             discussion: "EXAMPLE  stint dead show 019aa5b2-5c1e-7d3f-8a90-2f6f3c1d9e11")
 
         @OptionGroup var connection: ConnectionOptions
-        @Argument(help: "The job's id.") var id: JobID
+        @Argument(help: "The job's id.", transform: JobID.parsed) var id: JobID
         @Flag(help: "One JSON object.") var json = false
 
         func run() async throws {
@@ -93,7 +102,8 @@ struct Dead: AsyncParsableCommand {
 
     /// Which dead jobs, and how sure.
     struct SelectionOptions: ParsableArguments {
-        @Argument(help: "Ids of dead jobs: all of them or, if one is not dead, none.") var ids: [JobID] = []
+        @Argument(help: "Ids of dead jobs: all of them or, if one is not dead, none.", transform: JobID.parsed)
+        var ids: [JobID] = []
         @Option(help: "All dead jobs of this type.") var type: String?
         @Flag(help: "All dead jobs.") var all = false
         @Flag(help: "Only say how many it would be.") var dryRun = false
@@ -106,6 +116,7 @@ struct Dead: AsyncParsableCommand {
             guard ids.count <= Limits.listMax else {
                 throw ValidationError("\(ids.count) ids; at most \(Limits.listMax) at a time")
             }
+            try TypeName.check(type)
         }
 
         private var selection: StintClient.DeadSelection {

@@ -22,13 +22,15 @@ struct Enqueue: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @Argument(help: "What the job does: 1 to 128 of A-Z a-z 0-9 . _ -") var type: String
     @Argument(help: "JSON, @file, or - for one payload a line of standard input.") var payload: String?
-    @Option(help: "The job's id, a UUID. The same id again makes no second job.") var id: JobID?
+    @Option(help: "The job's id, a UUID. The same id again makes no second job.", transform: JobID.parsed) var id:
+        JobID?
     @Option(help: "Derive ids from this key and the line's number.") var run: String?
-    // Unconditional, because a negative number looks like a flag.
+    // Unconditional, because a negative number looks like a flag, and is to be answered with the range.
     @Option(parsing: .unconditional, help: "-100 to 100; higher runs first.") var priority = 0
-    @Option(help: "Not before this long from now, such as 5s, 10m, 1h30m.") var delay: String?
-    @Option(help: "Not before this time, such as 2026-11-22T03:00:00Z.") var at: String?
-    @Option(help: "Attempts before it is dead, 1 to 1000 (default: the type's policy).") var attempts: Int?
+    @Option(parsing: .unconditional, help: "Not before this long from now, such as 5s, 10m, 1h30m.") var delay: String?
+    @Option(parsing: .unconditional, help: "Not before this time, such as 2026-11-22T03:00:00Z.") var at: String?
+    @Option(parsing: .unconditional, help: "Attempts before it is dead, 1 to 1000 (default: the type's policy).")
+    var attempts: Int?
     @Flag(help: "Wait until the job is over; print its result. Exits 9 when it is dead or cancelled.") var wait = false
     @Flag(help: "One JSON object a job.") var json = false
 
@@ -58,19 +60,27 @@ struct Enqueue: AsyncParsableCommand {
         var options = JobOptions(priority: priority, attempts: attempts)
         if let delay {
             do {
-                options.start = .after(try HumanUnits.duration(delay))
-            } catch {
-                throw ValidationError("--delay: \(error)")
+                let wait = try HumanUnits.duration(delay)
+                guard wait <= Limits.delayMax else {
+                    let most = HumanUnits.string(Limits.delayMax)
+                    throw ValidationError("--delay is \(delay); expected at most \(most), which is ten years")
+                }
+                options.start = .after(wait)
+            } catch let mistake as HumanUnits.Mistake {
+                throw ValidationError("--delay: \(mistake)")
             }
         }
         if let at {
-            guard let date = Self.time(at) else {
+            guard let date = Self.time(at), date.timeIntervalSince1970 < Self.year10000 else {
                 throw ValidationError("--at is \"\(at)\"; expected a time such as 2026-11-22T03:00:00Z")
             }
             options.start = .at(WallTime(milliseconds: Int64(date.timeIntervalSince1970 * 1_000)))
         }
         return options
     }
+
+    /// Beyond it the broker takes no time.
+    private static let year10000 = 253_402_300_800.0
 
     private static func time(_ text: String) -> Date? {
         (try? Date(text, strategy: .iso8601))

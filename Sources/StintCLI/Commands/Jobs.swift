@@ -16,7 +16,7 @@ struct Jobs: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @Option(help: "waiting, scheduled, ready, leased, completed, dead or cancelled.") var state: JobStateArgument?
     @Option(help: "Only this type.") var type: String?
-    @Option(help: "Jobs a page, 1 to 1000.") var limit = 50
+    @Option(parsing: .unconditional, help: "Jobs a page, 1 to 1000.") var limit = 50
     @Option(help: "Where the page begins: printed by the page before.") var cursor: String?
     @Flag(help: "One JSON object a line.") var json = false
 
@@ -24,6 +24,7 @@ struct Jobs: AsyncParsableCommand {
         guard (1...Limits.listMax).contains(limit) else {
             throw ValidationError("--limit is \(limit); expected 1 to \(Limits.listMax)")
         }
+        try TypeName.check(type)
         if let cursor, JobCursor(cursor) == nil { throw ValidationError("--cursor is not one that a page printed") }
     }
 
@@ -57,8 +58,22 @@ struct JobStateArgument: ExpressibleByArgument {
     static var allValueStrings: [String] { JobState.allCases.map(\.name) }
 }
 
-extension JobID: ExpressibleByArgument {
-    public init?(argument: String) { self.init(argument) }
+extension JobID {
+    /// Of a word of the command line.
+    static func parsed(_ word: String) throws -> JobID {
+        guard let id = JobID(word) else {
+            throw ValidationError("expected a UUID, 36 characters, as printed by enqueue")
+        }
+        return id
+    }
+}
+
+extension TypeName {
+    /// - Throws: `ValidationError` when an option names what no type can be called.
+    static func check(_ type: String?, option: String = "--type") throws {
+        guard let type, !isValid(type) else { return }
+        throw ValidationError("\(option) is \"\(type)\", which is no type name: expected \(rule)")
+    }
 }
 
 struct JobCommand: AsyncParsableCommand {
@@ -67,7 +82,7 @@ struct JobCommand: AsyncParsableCommand {
         discussion: "EXAMPLE  stint job 019aa5b2-5c1e-7d3f-8a90-2f6f3c1d9e11 --json")
 
     @OptionGroup var connection: ConnectionOptions
-    @Argument(help: "The job's id.") var id: JobID
+    @Argument(help: "The job's id.", transform: JobID.parsed) var id: JobID
     @Flag(help: "One JSON object.") var json = false
 
     func run() async throws {
@@ -89,7 +104,7 @@ struct Cancel: AsyncParsableCommand {
             """)
 
     @OptionGroup var connection: ConnectionOptions
-    @Argument(help: "The job's id.") var id: JobID
+    @Argument(help: "The job's id.", transform: JobID.parsed) var id: JobID
     @Flag(help: "One JSON object.") var json = false
 
     func run() async throws {

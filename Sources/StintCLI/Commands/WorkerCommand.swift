@@ -21,7 +21,12 @@ struct WorkerCommand: AsyncParsableCommand {
             "The broker's address for workers, instead of the file's; on this host only, until there is encryption.",
             valueName: "endpoint"))
     var connect: String?
-    @Option(help: "Handlers at a time, instead of the file's.") var slots: Int?
+    @Option(parsing: .unconditional, help: "Handlers at a time, 1 to 4096, instead of the file's.") var slots: Int?
+
+    func validate() throws {
+        guard let slots, !Limits.slots.contains(slots) else { return }
+        throw ValidationError("--slots is \(slots); expected 1 to 4096")
+    }
 
     func run() async throws {
         var options = ConnectionOptions()
@@ -35,7 +40,7 @@ struct WorkerCommand: AsyncParsableCommand {
         var worker = try Worker.Options(environment: environment)
         worker.endpoint = cluster.broker.workers
         worker.pool = name
-        worker.slots = try slots.map(checked) ?? pool.slots
+        worker.slots = slots ?? pool.slots
         let logger = Logger.toStandardError(label: "stint.worker")
         let guardian = ProcessGuard(argv: [Executable.path, "guard"], logger: logger)
         var registry = HandlerRegistry()
@@ -43,13 +48,6 @@ struct WorkerCommand: AsyncParsableCommand {
             registry.exec(type, handler.spec(grace: cluster.jobs.policy(for: type).grace), guard: guardian)
         }
         try await Worker(handlers: registry, options: worker, logger: logger).runUntilSignal()
-    }
-
-    private func checked(_ slots: Int) throws -> Int {
-        guard Limits.slots.contains(slots) else {
-            throw CommandError(.usage, "--slots is \(slots); expected 1 to 4096")
-        }
-        return slots
     }
 
     private func chosen(
