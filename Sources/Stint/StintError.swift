@@ -63,5 +63,30 @@ public struct StintError: Error, Sendable, CustomStringConvertible {
             """)
     }
 
+    /// What a request does when it is sent twice, which its caller has to know when no answer came.
+    enum Repetition {
+        /// It changes nothing.
+        case question
+        case cancel, replay, discard
+    }
+
+    static func outcomeUnknown(after timeout: Duration, of repetition: Repetition) -> StintError {
+        let advice =
+            switch repetition {
+            case .question: "nothing was changed. Try again."
+            case .cancel:
+                "the job may or may not be cancelled. Cancel it again: when it is over already, that is only refused."
+            case .replay:
+                """
+                the jobs may or may not be back in their lines. Replay them again: jobs that are not dead are not touched.
+                """
+            case .discard:
+                """
+                the jobs may or may not be removed. Discard them again: jobs that are not dead are not touched.
+                """
+            }
+        return StintError(.outcomeUnknown, isRetryable: true, "no answer within \(timeout); \(advice)")
+    }
+
     static let closed = StintError(.closed, isRetryable: false, "the client was closed before the answer came")
 }

@@ -165,7 +165,7 @@ public final class StintClient: Sendable {
     /// - Throws: ``StintError``: `notFound`, `wrongState` when it is over already.
     public func cancel(_ id: JobID, timeout: Duration = .seconds(10)) async throws -> CancelOutcome {
         let requestID = Data.randomRequestID()
-        let answer = try await ask(timeout) { request in
+        let answer = try await ask(timeout, repeating: .cancel) { request in
             var message = Stint_V1_Cancel()
             message.request = request
             message.requestID = requestID
@@ -245,7 +245,7 @@ public final class StintClient: Sendable {
         _ selection: DeadSelection, dryRun: Bool = false, timeout: Duration = .seconds(10)
     ) async throws -> (jobs: Int, operation: Int) {
         let requestID = Data.randomRequestID()
-        let answer = try await ask(timeout) { request in
+        let answer = try await ask(timeout, repeating: dryRun ? .question : .replay) { request in
             var message = Stint_V1_ReplayDead()
             message.request = request
             message.requestID = requestID
@@ -261,7 +261,7 @@ public final class StintClient: Sendable {
         _ selection: DeadSelection, dryRun: Bool = false, timeout: Duration = .seconds(10)
     ) async throws -> (jobs: Int, operation: Int) {
         let requestID = Data.randomRequestID()
-        let answer = try await ask(timeout) { request in
+        let answer = try await ask(timeout, repeating: dryRun ? .question : .discard) { request in
             var message = Stint_V1_DiscardDead()
             message.request = request
             message.requestID = requestID
@@ -285,9 +285,16 @@ public final class StintClient: Sendable {
         Refusal(.invalid, "the broker gave an answer that does not belong to the request; are both of one release?"))
 
     private func ask(
-        _ timeout: Duration, _ make: (UInt64) -> Stint_V1_Envelope.OneOf_Message
+        _ timeout: Duration, repeating repetition: StintError.Repetition = .question,
+        _ make: (UInt64) -> Stint_V1_Envelope.OneOf_Message
     ) async throws -> Stint_V1_Envelope.OneOf_Message {
-        switch try await connection.request(timeout: timeout, make) {
+        let answer: ClientConnection.Answer
+        do {
+            answer = try await connection.request(timeout: timeout, make)
+        } catch let error as StintError where error.code == .outcomeUnknown {
+            throw StintError.outcomeUnknown(after: timeout, of: repetition)
+        }
+        switch answer {
         case .message(let message): return message
         case .refused(let refusal): throw StintError(refusal)
         case .enqueued: throw Self.strangeAnswer
