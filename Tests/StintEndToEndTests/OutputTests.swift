@@ -24,5 +24,22 @@ extension EndToEnd {
             #expect(try await cluster.job(id)["state"] == "ready")
             try await broker.terminate()
         }
+
+        @Test("status --watch outlives the broker and goes on with the next")
+        func watching() async throws {
+            let cluster = try Cluster()
+            let watch = try cluster.start("status", "--watch", "--json")
+            try await watch.errorLine("word of the absence") { $0.contains("no broker at ipc://\(cluster.folder)/c") }
+            let first = try await cluster.broker()
+            try await watch.outputCount(atLeast: 2)
+            try await first.terminate()
+            let second = try await cluster.broker()
+            let count = watch.outputLines.count
+            try await watch.outputCount(atLeast: count + 1)
+            watch.signal(SIGINT)
+            #expect(try await watch.end() == .signalled(SIGINT))
+            #expect(try watch.outputLines.allSatisfy { try JSON($0)["counts"]["ready"] == 0 })
+            try await second.terminate()
+        }
     }
 }

@@ -11,21 +11,36 @@ struct Status: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @Flag(help: "One JSON object (a line a second with --watch).") var json = false
-    @Flag(help: "Again every second, until interrupted.") var watch = false
+    @Flag(help: "Again every second, until interrupted, also while no broker is there.") var watch = false
 
     func run() async throws {
         try await connection.withClient { client in
-            repeat {
-                let status = try await client.status()
-                if json {
-                    try StandardOutput.write(status.jsonLine)
-                } else {
-                    let clear = watch && isatty(STDOUT_FILENO) == 1 ? "\u{1B}[H\u{1B}[2J" : ""
-                    try StandardOutput.write(clear + status.page)
+            guard watch else { return try show(try await client.status()) }
+            var isAway = false
+            while true {
+                do {
+                    try show(try await client.status())
+                    isAway = false
+                } catch let error as StintError where error.code == .unreachable || error.code == .outcomeUnknown {
+                    let sentence = "stint: no broker at \(client.endpoint); waiting for one"
+                    if !json, Self.isTerminal {
+                        try StandardOutput.write(Self.clear + sentence)
+                    } else if !isAway {
+                        StandardError.write(sentence)
+                    }
+                    isAway = true
                 }
-                if watch { try await Task.sleep(for: .seconds(1)) }
-            } while watch
+                try await Task.sleep(for: .seconds(1))
+            }
         }
+    }
+
+    private static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+    private static let clear = "\u{1B}[H\u{1B}[2J"
+
+    private func show(_ status: ClusterStatus) throws {
+        if json { return try StandardOutput.write(status.jsonLine) }
+        try StandardOutput.write((watch && Self.isTerminal ? Self.clear : "") + status.page)
     }
 }
 
