@@ -25,6 +25,47 @@ extension EndToEnd {
             try await broker.terminate()
         }
 
+        @Test("--wait --json prints what was enqueued, then how it ended, each as one object a line")
+        func waitedFor() async throws {
+            let cluster = try Cluster(
+                #""pools": { "tools": { "handlers": { "good": { "exec": ["echo", "hi"], "output": "raw" }, "bad": { "exec": ["false"] } } } }"#
+            )
+            let up = try await cluster.up()
+            let good = try await cluster.stint("enqueue", "good", "--wait", "--json")
+            #expect(good.code == 0 && good.lines.count == 2, "\(good.errorText)")
+            let (first, last) = (try JSON(good.lines[0]), try JSON(good.lines[1]))
+            #expect(first == .object(["id": last["id"], "duplicate": false]))
+            #expect(last.names == ["id", "state", "result", "error"])
+            #expect(last["state"] == "completed" && last["result"] == "hi\n" && last["error"] == .null, "\(last)")
+
+            let bad = try await cluster.stint("enqueue", "bad", "--attempts", "1", "--wait", "--json")
+            #expect(bad.code == 9 && bad.lines.count == 2)
+            let ending = try JSON(bad.lines[1])
+            #expect(
+                ending["state"] == "dead" && ending["result"] == .null && ending["error"].string != nil, "\(ending)")
+            try await up.terminate()
+        }
+
+        @Test(
+            "a page that is not the last says on standard error how to go on, in either form",
+            arguments: ["", "--json"])
+        func nextPage(_ json: String) async throws {
+            let cluster = try Cluster()
+            let broker = try await cluster.broker()
+            for number in 0..<3 { _ = try await cluster.enqueue("t", "\(number)") }
+            let page = try await cluster.shell("$stint jobs --limit 2 \(json)")
+            #expect(page.lines.count == (json.isEmpty ? 3 : 2))
+            let hint = try #require(page.errorLines.first)
+            #expect(hint.hasPrefix("stint: more: add --cursor ") && page.errorLines.count == 1)
+            let cursor = try #require(hint.split(separator: " ").last)
+            let rest = try await cluster.shell("$stint jobs --limit 2 \(json) --cursor \(cursor)")
+            #expect(rest.lines.count == (json.isEmpty ? 2 : 1) && rest.errorLines.isEmpty)
+            let none = try await cluster.shell("$stint jobs --type other \(json)")
+            #expect(none.code == 0 && none.lines.isEmpty)
+            #expect(none.errorLines == (json.isEmpty ? ["stint: no jobs"] : []))
+            try await broker.terminate()
+        }
+
         @Test("status --watch outlives the broker and goes on with the next")
         func watching() async throws {
             let cluster = try Cluster()

@@ -31,7 +31,10 @@ struct Enqueue: AsyncParsableCommand {
     @Option(parsing: .unconditional, help: "Not before this time, such as 2026-11-22T03:00:00Z.") var at: String?
     @Option(parsing: .unconditional, help: "Attempts before it is dead, 1 to 1000 (default: the type's policy).")
     var attempts: Int?
-    @Flag(help: "Wait until the job is over; print its result. Exits 9 when it is dead or cancelled.") var wait = false
+    @Flag(
+        help:
+            "Wait until the job is over; print its result, with --json a line more. Exits 9 when it is dead or cancelled."
+    ) var wait = false
     @Flag(help: "One JSON object a job.") var json = false
 
     private var isBulk: Bool { payload == "-" }
@@ -133,9 +136,20 @@ struct Enqueue: AsyncParsableCommand {
         return line
     }
 
+    private static func line(_ outcome: StintClient.JobOutcome, of id: JobID) -> JSONLine {
+        var line = JSONLine()
+        line.add("id", id.description)
+        line.add("state", outcome.state?.name)
+        line.add("result", json: outcome.result.isEmpty ? nil : outcome.result)
+        line.add("error", outcome.error.isEmpty ? nil : outcome.error)
+        return line
+    }
+
     private func waitFor(_ id: JobID, _ client: StintClient) async throws {
         let outcome = try await client.outcome(of: id)
+        if json { try StandardOutput.write(Self.line(outcome, of: id)) }
         if outcome.state == .completed {
+            if json { return }
             try StandardOutput.write(
                 String(decoding: outcome.result.isEmpty ? Data("null".utf8) : outcome.result, as: UTF8.self))
             return

@@ -36,13 +36,12 @@ struct Jobs: AsyncParsableCommand {
                 if !page.jobs.isEmpty {
                     try StandardOutput.write(page.jobs.map(\.briefLine.description).joined(separator: "\n"))
                 }
-                if let next = page.next { StandardError.write("next page: --cursor \(next)") }
             } else if page.jobs.isEmpty {
-                StandardError.write("no jobs")
+                StandardError.write("stint: no jobs")
             } else {
                 try StandardOutput.write(page.jobs.table.printed())
-                if let next = page.next { StandardError.write("more: add --cursor \(next)") }
             }
+            if let next = page.next { StandardError.write("stint: more: add --cursor \(next)") }
         }
     }
 }

@@ -165,9 +165,9 @@ final class Cluster: Sendable {
             let output = try await start(words, environment: [:], input: nil).result()
             try #require(output.code == 0, "\(output.errorText)")
             jobs += try output.lines.map { try JSON($0) }
-            let next = output.errorLines.first { $0.hasPrefix("next page: --cursor ") }
+            let next = output.errorLines.first { $0.hasPrefix("stint: more: add --cursor ") }
             guard let next else { return jobs }
-            cursor = ["--cursor", String(next.split(separator: " ")[3])]
+            cursor = ["--cursor", String(next.split(separator: " ")[4])]
         }
     }
 }
