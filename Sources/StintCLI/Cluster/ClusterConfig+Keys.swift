@@ -254,7 +254,7 @@ extension ClusterConfig.ExecHandler {
             start: Self(),
             keys: [
                 ConfigKey(
-                    "exec", .command, \.exec,
+                    "exec", .command(argumentMistake: Self.mistake(inArgument:)), \.exec,
                     """
                     The program and its arguments. In an argument `{{payload.path}}` becomes the field `path` of the \
                     payload, `{{job.id}}`, `{{job.attempt}}` and `{{job.fence}}` what their names say, and `{{{{` two \
@@ -280,13 +280,6 @@ extension ClusterConfig.ExecHandler {
                     Whether a payload's value that begins with `-` may begin an argument. Otherwise such a job fails, \
                     because the program could take the value for an option.
                     """),
-            ],
-            rules: [
-                // The templates in the arguments are the library's business; it says what is wrong with them.
-                ConfigRule(keys: ["exec"]) { handler in
-                    let problems = handler.spec().problems
-                    return problems.isEmpty ? nil : problems.joined(separator: " ")
-                }
             ],
             elsewhere: ClusterConfig.Pool.policyKeys)
     }

@@ -83,12 +83,15 @@ extension ConfigValue where Value == ClusterConfig.Store.KeepRule {
 extension ConfigValue where Value == [String] {
     /// The words of a command. The program is fixed by the file: a payload may choose arguments, never
     /// what is run.
-    static var command: Self {
+    static var command: Self { command { _ in nil } }
+
+    /// - Parameter mistake: What is wrong with one argument behind the program; nil: nothing.
+    static func command(argumentMistake mistake: @escaping @Sendable (String) -> String?) -> Self {
         ConfigValue(
             unit: "list of texts", range: "1 or more",
             schema: ["type": "array", "items": ["type": "string"], "minItems": .number(1)]
         ) { node, path, _, problems in
-            guard case .list(let elements) = node.value, let program = elements.first else {
+            guard case .list(let elements) = node.value, !elements.isEmpty else {
                 problems.append(
                     ConfigProblem(
                         node.place, path: path,
@@ -98,21 +101,26 @@ extension ConfigValue where Value == [String] {
             }
             let problemsBefore = problems.count
             let words = elements.enumerated().compactMap { index, element -> String? in
-                if case .text(let word) = element.value, !word.utf8.contains(0) { return word }
-                problems.append(
-                    ConfigProblem(element.place, path: "\(path)[\(index)]", "expected text without NUL, got \(element)")
-                )
+                var sentence = "expected text without NUL, got \(element)"
+                if case .text(let word) = element.value, !word.utf8.contains(0) {
+                    guard let wrong = index == 0 ? programMistake(word) : mistake(word) else { return word }
+                    sentence = wrong
+                }
+                problems.append(ConfigProblem(element.place, path: "\(path)[\(index)]", sentence))
                 return nil
-            }
-            if case .text(let name) = program.value, name.isEmpty || name.hasSuffix("/") || name.contains("{{") {
-                problems.append(
-                    ConfigProblem(
-                        program.place, path: "\(path)[0]",
-                        "expected the name or path of a program, without {{…}}, got \(program)"))
             }
             return problems.count == problemsBefore ? words : nil
         }
     }
+}
+
+private func programMistake(_ name: String) -> String? {
+    if name.isEmpty { return "expected the name or path of a program, got an empty text" }
+    if name.hasSuffix("/") { return "expected the path of a program, got that of a folder, \"\(name)\"" }
+    if name.contains("{{") {
+        return "expected the name or path of a program, got \"\(name)\"; {{…}} can stand in arguments only"
+    }
+    return nil
 }
 
 extension PositionedJSON {

@@ -20,4 +20,9 @@ extension ClusterConfig.ExecHandler {
             argv: exec, environment: environment, directory: directory, input: input, output: output,
             allowDashValues: allowDashValues, grace: grace)
     }
+
+    /// What is wrong with the template in one argument. Templates are the library's business, so it is asked.
+    static func mistake(inArgument argument: String) -> String? {
+        ExecSpec(argv: ["program", argument]).problems.first
+    }
 }

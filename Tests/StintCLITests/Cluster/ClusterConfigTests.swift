@@ -310,8 +310,25 @@ import Testing
         for argument in ["{{paylod.path}}", "{{payload.path", "{{}}"] {
             #expect(mistakes(exec(argument)).count == 1)
             #expect(
-                mistakes(exec(argument))[0].hasPrefix("cluster.json:1:45: pools.p.handlers.t.exec: \"\(argument)\""))
+                mistakes(exec(argument))[0].hasPrefix("cluster.json:1:51: pools.p.handlers.t.exec[1]: \"\(argument)\""))
         }
+    }
+
+    @Test("every mistake in an exec stands at its own argument, also behind one in the program")
+    func eachArgument() {
+        func found(_ exec: String) -> [String] {
+            mistakes(#"{"pools": {"p": {"handlers": {"t": {"exec": \#(exec)}}}}}"#)
+        }
+        let places = found(#"["", "{{a}}", "ok", "{{payload.b", 5]"#)
+        #expect(places.count == 4)
+        #expect(places[0].hasSuffix("exec[0]: expected the name or path of a program, got an empty text"))
+        for (line, part) in zip(
+            places[1...], ["exec[1]: \"{{a}}\" asks", "exec[3]: \"{{payload.b\" opens", "exec[4]: expected"])
+        {
+            #expect(line.contains(part), "\(line)")
+        }
+        #expect(found(#"["tools/"]"#)[0].contains("got that of a folder"))
+        #expect(found(#"["{{payload.tool}}"]"#)[0].contains("{{…}} can stand in arguments only"))
     }
 
     @Test("two pools may serve the same type")

@@ -75,7 +75,7 @@ package struct ExecSpec: Sendable, Hashable {
     package var problems: [String] {
         var problems: [String] = []
         if argv.first?.isEmpty ?? true {
-            problems.append("\"exec\" is empty: name the program to run, then its arguments.")
+            problems.append("\"exec\" names no program: write the one to run, then its arguments.")
         }
         for (index, argument) in argv.enumerated() {
             do throws(ArgumentTemplate.Problem) {
