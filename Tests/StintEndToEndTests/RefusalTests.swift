@@ -215,6 +215,18 @@ extension EndToEnd {
             try await broker.terminate()
         }
 
+        @Test("a LOG_LEVEL that is no level is told once, with those that are")
+        func logLevel() async throws {
+            let cluster = try Cluster()
+            for (level, count) in [("nonsense", 1), ("", 0), ("NOTICE", 0)] {
+                let broker = try await cluster.broker(environment: ["LOG_LEVEL": level])
+                try await broker.terminate()
+                let lines = try await broker.result().errorLines.filter { $0.contains("LOG_LEVEL") }
+                #expect(lines.count == count)
+                #expect(lines.allSatisfy { $0.contains("\"nonsense\"") && $0.contains("critical") })
+            }
+        }
+
         @Test("a broker that is told to end refuses nothing that it acknowledged")
         func draining() async throws {
             let cluster = try Cluster()

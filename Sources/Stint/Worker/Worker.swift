@@ -194,11 +194,17 @@ final class WorkerControl: Sendable {
 }
 
 extension Logger {
-    /// A logger to standard error, level by the environment's `LOG_LEVEL` (info).
+    /// A logger to standard error, level by the environment's `LOG_LEVEL` (info). Says so when that names no level.
     package static func toStandardError(label: String) -> Logger {
         var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
-        let level = ProcessInfo.processInfo.environment["LOG_LEVEL"].flatMap { Logger.Level(rawValue: $0.lowercased()) }
-        logger.logLevel = level ?? .info
+        logger.logLevel = .info
+        let name = ProcessInfo.processInfo.environment["LOG_LEVEL"] ?? ""
+        if let level = Logger.Level(rawValue: name.lowercased()) {
+            logger.logLevel = level
+        } else if !name.isEmpty {
+            let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            logger.warning("LOG_LEVEL is \"\(name)\", which is no level; info is taken. Known are: \(known)")
+        }
         return logger
     }
 }

@@ -102,7 +102,7 @@ extension [JobDetails] {
                 }
             table.add(
                 job.id.description, job.type, job.state.name, "\(job.priority)", "\(job.attempt)/\(job.attemptsMax)",
-                job.created.relative, String(info.prefix(100)))
+                job.created.relative, info.cut(to: 100))
         }
         return table
     }

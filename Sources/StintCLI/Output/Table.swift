@@ -30,6 +30,9 @@ struct Table {
 }
 
 extension String {
+    /// At most so many characters; the last of a longer text is `…`.
+    func cut(to length: Int) -> String { count > length ? prefix(length - 1) + "…" : self }
+
     /// Without control characters, on one line.
     var printable: String {
         String(
