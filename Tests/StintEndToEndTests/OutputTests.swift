@@ -25,6 +25,17 @@ extension EndToEnd {
             try await broker.terminate()
         }
 
+        @Test("a reader that had enough is no news, where the signal for it is ignored")
+        func readerGone() async throws {
+            let cluster = try Cluster()
+            let broker = try await cluster.broker()
+            _ = try await cluster.enqueue("t")
+            let output = try await cluster.shell(
+                #"trap '' PIPE; { $stint jobs --json; echo "code $?" >&2; } | true"#)
+            #expect(output.errorLines == ["code 1"])
+            try await broker.terminate()
+        }
+
         @Test("--wait --json prints what was enqueued, then how it ended, each as one object a line")
         func waitedFor() async throws {
             let cluster = try Cluster(

@@ -150,19 +150,22 @@ struct BulkLoad {
     /// Nothing after the lines that are enqueued was, by this command.
     private func stopped(_ status: ExitStatus, _ cause: String) -> CommandError {
         let cause = cause.hasSuffix(".") ? String(cause.dropLast()) : cause
+        // With a key, an earlier load may have enqueued later lines.
+        let noMore = run == nil ? "no later one was" : "this load enqueued no later one"
         let enqueued =
             switch linesEnqueued {
-            case 0: "No line was enqueued."
-            case 1: "Line 1 is enqueued, no later one was."
-            default: "Lines 1 to \(linesEnqueued) are enqueued, no later one was."
+            case 0: run == nil ? "No line was enqueued." : "This load enqueued nothing."
+            case 1: "Line 1 is enqueued, \(noMore)."
+            default: "Lines 1 to \(linesEnqueued) are enqueued, \(noMore)."
             }
+        let then = status == .usage ? "Mend the line, then" : "Then"
         let next =
             if run != nil {
-                "Then repeat the same command: no job is made twice."
+                "\(then) repeat the same command: no job is made twice."
             } else if linesEnqueued == 0 {
-                "Then repeat the same command."
+                "\(then) repeat the same command."
             } else {
-                "Then go on with:\n  \(continued(from: linesEnqueued + 1))"
+                "\(then) go on with:\n  \(continued(from: linesEnqueued + 1))"
             }
         return CommandError(status, "\(cause). \(enqueued) \(next)")
     }

@@ -16,6 +16,8 @@ enum StandardOutput {
         do throws(WriteFailure) {
             try send(text.description + "\n", to: STDOUT_FILENO)
         } catch {
+            // A reader that had enough, such as head, is no news to anybody.
+            if error.code == EPIPE { throw CommandError(.failure, "") }
             throw CommandError(
                 .failure, "the output cannot be written: \(error). What the command itself did stays done.")
         }
