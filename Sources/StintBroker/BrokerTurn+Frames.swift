@@ -165,7 +165,8 @@ extension BrokerTurn {
             // Answers are bounded where they are made; this keeps a mistake there from ending the broker.
             switch destination {
             case .client:
-                let refusal = Refusal(.exhausted, "the answer has \(body.count) bytes and fits no message; ask for less")
+                let refusal = Refusal(
+                    .exhausted, "the answer has \(body.count) bytes and fits no message; ask for less")
                 body = Frame.encode(
                     .refused(Stint_V1_Refused(refusal, request: message.request)), session: session.value)
             case .worker(let session):

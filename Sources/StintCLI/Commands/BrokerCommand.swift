@@ -44,7 +44,10 @@ struct BrokerCommand: AsyncParsableCommand {
 extension ClusterConfig {
     var brokerConfiguration: BrokerConfiguration {
         get throws {
-            let path = switch store.location { case .sqlite(let path): path }
+            let path =
+                switch store.location {
+                case .sqlite(let path): path
+                }
             var broker = BrokerConfiguration(
                 clients: self.broker.clientsBind, workers: self.broker.workersBind, storePath: path)
             broker.lease = self.broker.lease

@@ -146,6 +146,13 @@ struct Enqueue: AsyncParsableCommand {
     }
 
     private func waitFor(_ id: JobID, _ client: StintClient) async throws {
+        if !json {
+            // Said before the wait, which may be cut short: the job goes on without it.
+            StandardError.write("stint: waiting for job \(id)")
+            if let status = try? await client.status(), status.types[type]?.workers == 0 {
+                StandardError.write("stint: no worker serves the type \"\(type)\" now; the job waits for one")
+            }
+        }
         let outcome = try await client.outcome(of: id)
         if json { try StandardOutput.write(Self.line(outcome, of: id)) }
         if outcome.state == .completed {

@@ -12,9 +12,7 @@ struct Up: AsyncParsableCommand {
             standard error, each line behind its process's name. What dies is started again. SIGTERM or Ctrl-C drains the \
             pools first and the broker last; a second one ends everything at once.
 
-            EXAMPLES
-              stint up
-              stint up --pools tools            only this pool, against the broker of the file
+            EXAMPLE  stint up --pools tools
             """)
 
     @Option(help: ArgumentHelp("The cluster's file (default: ./cluster.json).", valueName: "file"))
@@ -30,6 +28,10 @@ struct Up: AsyncParsableCommand {
         guard let data else { return [] }
         let folder = URL(fileURLWithPath: data).path
         return [ConfigFlag(name: "--data", key: "store.url", value: "sqlite:\(folder)/stint.db")]
+    }
+
+    func validate() throws {
+        if data == "" { throw ValidationError("--data is empty; expected a folder") }
     }
 
     func run() async throws {

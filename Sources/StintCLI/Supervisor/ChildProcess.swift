@@ -18,7 +18,8 @@ struct ChildProcess: Sendable {
     func run(onStart: @escaping @Sendable (pid_t) -> Void = { _ in }) async throws(LaunchProblem) -> ProcessEnding {
         let launch = try launch()
         let (_, ending) = try await launch.run(
-            feeding: .lifeline, into: LinePrefixer(name: plan.name, say: say, onReady: onReady), control: control, onStart: onStart)
+            feeding: .lifeline, into: LinePrefixer(name: plan.name, say: say, onReady: onReady), control: control,
+            onStart: onStart)
         return ending
     }
 

@@ -71,7 +71,8 @@ extension StoreContract {
                     try scenario.commit()
                     let deadRows = [bystander]
                     try expect(
-                        scenario.reader.list(JobQuery(state: .dead, type: row.type, limit: 9)).jobs.map(\.row), is: deadRows,
+                        scenario.reader.list(JobQuery(state: .dead, type: row.type, limit: 9)).jobs.map(\.row),
+                        is: deadRows,
                         "the dead after a replay")
                     if pattern & 2 != 0 { try scenario.maintain() }
                     scenario.now = scenario.now + .seconds(seconds)
