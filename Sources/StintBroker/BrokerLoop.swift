@@ -178,11 +178,7 @@ package enum BrokerFailure: Error, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .store(let why):
-            """
-            the store failed, so the broker ends without saying anything more; what was acknowledged is on disk, and \
-            a restart goes on from there: \(why)
-            """
+        case .store(let why): "the store failed, so the broker ends without saying anything more: \(why)"
         }
     }
 }

@@ -257,7 +257,7 @@ package struct StoreStatistics: Sendable {
 }
 
 package struct StoreError: Error, Sendable, CustomStringConvertible {
-    package enum Code: Hashable, Sendable { case inUse, notWritable, corrupt, full, tooNew, failed }
+    package enum Code: Hashable, Sendable { case inUse, notWritable, corrupt, full, tooNew, rolledBack, failed }
     package let code: Code
     package let description: String
 

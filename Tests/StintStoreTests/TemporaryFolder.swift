@@ -20,6 +20,7 @@ final class TemporaryFolder: Sendable {
             try? FileManager.default.removeItem(atPath: target + suffix)
             try FileManager.default.copyItem(atPath: source + suffix, toPath: target + suffix)
         }
-        try? FileManager.default.removeItem(atPath: target + "-shm")
+        // With the lock file, which would refuse a copy that is older than the last one in this place.
+        for suffix in ["-shm", ".lock"] { try? FileManager.default.removeItem(atPath: target + suffix) }
     }
 }

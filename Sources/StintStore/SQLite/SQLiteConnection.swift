@@ -10,7 +10,8 @@ enum SQLiteConnection {
     private static let pageBytes = 4_096
     static let busyMilliseconds: Int32 = 5_000
 
-    static func openWriter(_ path: String) throws -> DatabaseQueue {
+    /// - Parameter reached: How far the database must have come already; checked before anything is written to it.
+    static func openWriter(_ path: String, reached: HighWater = .none) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.label = "stint.store"
         configuration.journalMode = .default
@@ -38,6 +39,7 @@ enum SQLiteConnection {
                     """)
         }
         let queue = try DatabaseQueue(path: path, configuration: configuration)
+        try queue.writeWithoutTransaction { db in try reached.check(HighWater(db), path: path) }
         try migrate(queue, path: path)
         try queue.writeWithoutTransaction { db in try checkDurability(db, path: path) }
         return queue

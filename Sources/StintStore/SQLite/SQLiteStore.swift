@@ -16,6 +16,7 @@ package final class SQLiteStore: Store {
     package let path: String
     private let queue: DatabaseQueue
     private let writer: WriterBox
+    private let files: FilesInPlace
     private let figures = Mutex(Figures())
 
     private struct Figures: Sendable {
@@ -26,17 +27,20 @@ package final class SQLiteStore: Store {
 
     /// Opens a database, or makes one; its folder is made too when the folder above exists.
     ///
-    /// - Throws: ``StoreError``: `inUse`, `notWritable`, `corrupt` (also: no database at all), `tooNew`, `full`.
-    ///   Nothing is ever wiped to get a database open.
+    /// - Throws: ``StoreError``: `inUse`, `notWritable`, `corrupt` (also: no database at all), `tooNew`, `rolledBack`,
+    ///   `full`. Nothing is ever wiped to get a database open.
     package init(path: String) throws {
         let file = try DatabaseFile(path)
         self.path = file.path
         let lock = try StoreLock(database: file.path)
         try file.checkHeader()
+        // Before SQLite makes an empty one of it.
+        if DiskSpace.bytes(of: file.path) == 0 { try lock.noted.check(.none, path: file.path) }
         // A full disk must not keep a broker from starting and settling what it holds.
         if try DiskSpace.free(at: file.path) < DiskSpace.reserveBytes { try DiskSpace.releaseReserve(of: file.path) }
-        queue = try StoreError.translating { try SQLiteConnection.openWriter(file.path) }
+        queue = try StoreError.translating { try SQLiteConnection.openWriter(file.path, reached: lock.noted) }
         let queue = queue
+        files = try FilesInPlace(database: file.path)
         writer = try StoreError.translating {
             let (writer, log) = try queue.writeWithoutTransaction { db in
                 (try SQLiteWriter(db), try WriteAheadLog(db, path: file.path))
@@ -57,6 +61,8 @@ package final class SQLiteStore: Store {
                 try writer.write(state.numbers, batch: state.batch)
             }
             writer.epoch = state.numbers.epoch
+            try files.check(isWhole: true)
+            self.writer.note(HighWater(epoch: writer.epoch, batch: state.batch), isSynced: true)
             return state
         }
     }
@@ -65,6 +71,8 @@ package final class SQLiteStore: Store {
         let start = ContinuousClock.now
         let unindexed = try withWriter { writer, _ in
             try writer.write(batch)
+            try files.check(isWhole: false)
+            self.writer.note(HighWater(epoch: writer.epoch, batch: batch.number))
             return Int64(writer.listing.unindexed)
         }
         let microseconds = Double((ContinuousClock.now - start).inNanoseconds) / 1_000
@@ -83,7 +91,8 @@ package final class SQLiteStore: Store {
 
     package func maintain(isIdle: Bool) throws -> Bool {
         let (isMoreToDo, unindexed) = try withWriter { writer, log in
-            (try writer.maintain(log: log, isIdle: isIdle), Int64(writer.listing.unindexed))
+            try files.check(isWhole: true)
+            return (try writer.maintain(log: log, isIdle: isIdle), Int64(writer.listing.unindexed))
         }
         figures.withLock { $0.unindexed = unindexed }
         return isMoreToDo
@@ -138,5 +147,9 @@ private final class WriterBox: @unchecked Sendable {
     init(writer: SQLiteWriter, log: WriteAheadLog, lock: StoreLock) {
         parts = (writer, log)
         self.lock = Mutex(lock)
+    }
+
+    func note(_ reached: HighWater, isSynced: Bool = false) {
+        lock.withLock { $0?.note(reached, isSynced: isSynced) }
     }
 }

@@ -19,8 +19,8 @@ extension StoreError {
         default:
             self.init(
                 .failed,
-                "the database failed (\(detail)). What was being written may or may not be on disk: start the broker "
-                    + "again, and check the disk if it happens again.")
+                "the database failed (\(detail)). What was acknowledged is on disk, what was being written may or may not "
+                    + "be: start the broker again, and check the disk if it happens again.")
         }
     }
 
