@@ -102,8 +102,8 @@ final class RunningBroker: Sendable {
             paging.join()
             watching.join()
             loop.close()
-            // A file that is copied after a clean stop holds everything by itself.
             while (try? store.maintain(isIdle: true)) == true {}
+            // A file that is copied after a clean stop holds everything by itself.
             store.close()
             report.yield(result)
             report.finish()

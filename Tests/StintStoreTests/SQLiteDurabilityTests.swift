@@ -112,6 +112,34 @@ import Testing
         #expect(found.count > 1)
     }
 
+    @Test("after a clean end the database file holds everything by itself")
+    func cleanEnd() throws {
+        let scenario = try scenario()
+        try commitBatches(3, scenario)
+        #expect(DiskSpace.bytes(of: path + "-wal") > 0)
+        // The readers are open still, as a broker's are.
+        scenario.close()
+        #expect(DiskSpace.bytes(of: path + "-wal") == 0)
+        let copy = folder.path("copy.db")
+        try FileManager.default.copyItem(atPath: path, toPath: copy)
+        #expect(try wholeBatch(at: copy) == 3)
+    }
+
+    @Test("the end of a store that failed writes nothing more")
+    func endAfterFailure() throws {
+        let scenario = try scenario()
+        try commitBatches(3, scenario)
+        let before = try Data(contentsOf: URL(fileURLWithPath: path))
+        // Any failure: here its lock file is taken away.
+        try FileManager.default.removeItem(atPath: path + ".lock")
+        #expect(throws: StoreError.self) { _ = try scenario.store.maintain(isIdle: true) }
+        scenario.close()
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+        let copy = folder.path("copy.db")
+        try folder.copyDatabase(from: path, to: copy)
+        #expect(try wholeBatch(at: copy) == 3)
+    }
+
     @Test("a full disk fails the commit, and every later one, and the next start has the batch before")
     func fullDisk() throws {
         let store = try SQLiteStore(path: path)

@@ -49,7 +49,7 @@ package final class SQLiteStore: Store {
         }
     }
 
-    deinit { close() }
+    deinit { letGo() }
 
     // MARK: The contract
 
@@ -105,7 +105,16 @@ package final class SQLiteStore: Store {
             commitMicroseconds: figures.commitMicroseconds, unindexed: figures.unindexed)
     }
 
+    /// Leaves the whole database in its one file, so that a copy of that is complete. Not when something failed: then
+    /// nothing may be written any more. And not while another process reads: then the log keeps what is missing.
     package func close() {
+        queue.writeWithoutTransaction { _ in
+            if !writer.hasFailed { try? writer.parts?.log.empty() }
+        }
+        letGo()
+    }
+
+    private func letGo() {
         queue.writeWithoutTransaction { _ in writer.parts = nil }
         try? queue.close()
         writer.lock.withLock { $0 = nil }
@@ -131,17 +140,23 @@ package final class SQLiteStore: Store {
     func withWriter<Result>(_ body: (SQLiteWriter, WriteAheadLog) throws -> Result) throws -> Result {
         try queue.writeWithoutTransaction { _ in
             guard let parts = writer.parts else { preconditionFailure("\(path) was closed") }
-            return try body(parts.writer, parts.log)
+            do {
+                return try body(parts.writer, parts.log)
+            } catch {
+                writer.hasFailed = true
+                throw error
+            }
         }
     }
 }
 
 /// Carries the writer into the queue of its connection.
 ///
-/// Unchecked, because: `parts` is touched by `SQLiteStore.init` before anyone else knows the store, and after that only
+/// Unchecked, because: `parts` and `hasFailed` are touched by `SQLiteStore.init` before anyone else knows the store, and after that only
 /// inside the store's serial `DatabaseQueue`; `lock` has a lock of its own.
 private final class WriterBox: @unchecked Sendable {
     var parts: (writer: SQLiteWriter, log: WriteAheadLog)?
+    var hasFailed = false
     let lock: Mutex<StoreLock?>
 
     init(writer: SQLiteWriter, log: WriteAheadLog, lock: StoreLock) {

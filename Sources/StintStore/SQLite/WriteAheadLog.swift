@@ -6,7 +6,7 @@ import GRDBSQLite
 /// SQLite would do it inside the COMMIT that crosses a bound, and every reply of that commit would wait. So
 /// autocheckpoint is off; maintenance does it between commits: past ``idlePages`` when nothing waits, past twice
 /// ``boundBytes`` in any case. After a whole checkpoint SQLite starts the log over in the same file: overwriting it
-/// costs half of what growing it does, so up to ``keptBytes`` it is not cut.
+/// costs half of what growing it does, so up to ``keptBytes`` it is not cut, except by a clean end.
 final class WriteAheadLog {
     static let boundBytes = 8 * 1_048_576
     static let keptBytes = 3 * boundBytes
@@ -75,5 +75,16 @@ final class WriteAheadLog {
         fill.pointee =
             isStuck && code == SQLITE_OK
             ? Fill(pages: 0) : Fill(pages: max(0, Int(pages)), copied: max(0, Int(copied)))
+    }
+
+    /// Copies all of it and cuts the file to nothing, at the end of a life. Readers are waited for, shortly.
+    func empty() throws(StoreError) {
+        sqlite3_busy_timeout(connection, Self.restartMilliseconds)
+        defer { sqlite3_busy_timeout(connection, SQLiteConnection.busyMilliseconds) }
+        let code = sqlite3_wal_checkpoint_v2(connection, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+        guard code == SQLITE_OK else {
+            throw StoreError(sqlite: code, message: String(cString: sqlite3_errmsg(connection)))
+        }
+        fill.pointee = Fill(pages: 0)
     }
 }
