@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import StintCore
 import StintStore
 import StintTransport
@@ -55,12 +56,26 @@ extension BrokerTurn {
             } else {
                 workers.add(session, at: peer)
                 assignments[session] = 0
+                sayLeftOut(of: hello)
             }
         } catch {
             malformed += 1
             refuse((error as? WireError)?.refusal ?? Refusal(.invalid, "\(error)"), to: .worker(session), peer)
         }
         absorb()
+    }
+
+    /// Names, for the operator, types that were one too many. The worker cannot miss their jobs: there are none.
+    private func sayLeftOut(of hello: WorkerHello) {
+        guard state.lines.count >= Limits.typesMax else { return }
+        let leftOut = hello.types.filter { state.lines.index(of: $0) == nil }
+        guard let first = leftOut.first else { return }
+        Logger(label: "stint.broker").warning(
+            "the broker knows as many types as it takes; new ones of a worker are left out",
+            metadata: [
+                "worker": "\(hello.name)", "left_out": "\(leftOut.count)", "first": "\(first)",
+                "types_max": "\(Limits.typesMax)",
+            ])
     }
 
     private mutating func take(

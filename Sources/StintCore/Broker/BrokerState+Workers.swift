@@ -32,17 +32,19 @@ extension BrokerState {
     /// returns to ready at once, without an attempt: within one session nothing is unseen, so what a HELLO does not
     /// name never reached the worker.
     ///
-    /// - Returns: A sentence when the worker is refused.
+    /// A type that would be one too many is left out, and the others are served: no job of it can exist.
+    ///
+    /// - Returns: A sentence when the worker is refused: every type that it announces would be one too many.
     package mutating func hello(
         _ hello: WorkerHello, session: SessionID, at now: Moment, into effects: inout Effects
     ) -> Refusal? {
         precondition(Limits.slots.contains(hello.slots) && workers.slot(of: session) == nil)
         var types: [TypeIndex] = []
         for name in hello.types {
-            guard let type = type(named: name, into: &effects) else {
-                return Refusal(.exhausted, "the broker knows \(Limits.typesMax) types already and takes no new one")
-            }
-            types.append(type)
+            if let type = type(named: name, into: &effects) { types.append(type) }
+        }
+        guard !types.isEmpty || hello.types.isEmpty else {
+            return Refusal(.exhausted, "the broker knows \(Limits.typesMax) types already and takes no new one")
         }
         types = Array(Set(types)).sorted()
 

@@ -66,6 +66,33 @@ import Testing
         broker.check()
     }
 
+    // Goal: names that a producer made up by the thousand do not take the workers of all others with them.
+    @Test("types beyond the limit are left out of a HELLO and the rest is served; without a rest it is refused")
+    func tooManyTypes() throws {
+        var broker = TestBroker()
+        broker.event { state, _, effects in
+            for number in 0..<Limits.typesMax - 2 { _ = state.type(named: "made_up_\(number)", into: &effects) }
+        }
+        // The last two places: both are given.
+        let alice = broker.join("alice", types: ["mail", "tools"])
+        #expect(broker.worker(alice)?.types.count == 2)
+        let written = broker.rowWrites.count
+        let bob = broker.join("bob", types: ["one_too_many", "mail"])
+        #expect(broker.worker(bob)?.types == [try #require(broker.state.lines.index(of: "mail"))])
+        let hello = WorkerHello(
+            instance: broker.freshInstance(), name: "carol", pool: "pool", types: ["one_too_many", "two_too_many"],
+            slots: 1, held: [])
+        let session = broker.freshSession()
+        let refusal = broker.event { state, now, effects in
+            state.hello(hello, session: session, at: now, into: &effects)
+        }
+        #expect(refusal?.code == .exhausted && broker.worker(session) == nil)
+        #expect(broker.state.lines.count == Limits.typesMax)
+        // Nothing but bob himself.
+        #expect(broker.rowWrites.count == written + 1)
+        broker.check()
+    }
+
     @Test("WELCOME repeats a cancel that was asked for")
     func welcomeRepeatsCancel() throws {
         var broker = TestBroker()
