@@ -1,11 +1,14 @@
 // What Swift sees of libzmq 4.3.4: the stable interface, and the few numbers that zmq.h hides unless
-// drafts are switched on although the library understands them. Below, two calls of Linux that a thread
+// drafts are switched on although the library understands them. Below, three calls of Linux that a process
 // with sockets needs and that Swift's Glibc module does not show.
 #ifndef STINT_CZEROMQ_SHIM_H
 #define STINT_CZEROMQ_SHIM_H
 
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #if ZMQ_VERSION < ZMQ_MAKE_VERSION(4, 3, 3)
@@ -31,5 +34,11 @@ static inline int stint_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLO
 
 // Names the calling thread; the kernel keeps the first 15 bytes.
 static inline void stint_name_this_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+// Sets how many files another process of ours may have open.
+static inline void stint_limit_open_files(pid_t process, rlim_t soft, rlim_t hard) {
+    struct rlimit limit = {soft, hard};
+    syscall(SYS_prlimit64, process, RLIMIT_NOFILE, &limit, (void *)0);
+}
 
 #endif

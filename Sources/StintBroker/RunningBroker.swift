@@ -35,6 +35,9 @@ final class RunningBroker: Sendable {
     /// Opens the store first, because its lock tells whether another broker is alive; binds last, because from then on
     /// peers expect answers.
     static func start(_ configuration: BrokerConfiguration, logger: Logger) throws -> RunningBroker {
+        if let limit = OpenFiles.raiseLimit() {
+            logger.debug("open files", metadata: ["limit": "\(limit.now)", "limit_before": "\(limit.before)"])
+        }
         let store: SQLiteStore
         do {
             store = try SQLiteStore(path: configuration.storePath)

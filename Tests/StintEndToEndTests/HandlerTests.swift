@@ -201,5 +201,33 @@ extension EndToEnd {
             try await next.terminate()
             try await broker.terminate()
         }
+
+        // Goal: the usual limit of 1,024 open files, which is there for programs that use select, does not limit the
+        // connections of ours, and those programs keep it. Method: both are started with a small one.
+        @Test("a broker and a worker may open as many files as the system allows, and handlers as many as before")
+        func openFiles() async throws {
+            let cluster = try Cluster(
+                #""pools": { "tools": { "handlers": { "limit": { "exec": ["./limit"] } } } }"#)
+            try cluster.script("limit", #"read -r _; echo '{"stint":"result","value":'"$(ulimit -Sn)"'}'"#)
+            func start(_ role: String) throws -> RunningProcess {
+                try RunningProcess(
+                    "/bin/sh", ["-c", "ulimit -Sn 200; exec \"$0\" \(role)", StintProgram.path],
+                    environment: cluster.environment, folder: cluster.folder)
+            }
+            let broker = try start("broker")
+            try await broker.line("ready") { $0.hasPrefix("ready") }
+            let worker = try start("worker")
+            try await worker.errorLine("joining") { $0.contains("joined the broker") }
+            for process in [broker, worker] {
+                let limits = try String(contentsOfFile: "/proc/\(process.id)/limits", encoding: .utf8)
+                let line = try #require(limits.split(separator: "\n").first { $0.hasPrefix("Max open files") })
+                let words = line.split(separator: " ").dropFirst(3).prefix(2).map(String.init)
+                #expect(words[0] == words[1] || words[0] == "1048576", "\(line)")
+            }
+            let id = try await cluster.enqueue("limit")
+            #expect(try await cluster.job(id, when: "completed")["result"] == 200)
+            try await worker.terminate()
+            try await broker.terminate()
+        }
     }
 }

@@ -131,6 +131,9 @@ public final class Worker: Service {
     }
 
     private func startThread(_ queue: RunQueue, _ reports: ReportOutbox) throws {
+        if let limit = OpenFiles.raiseLimit() {
+            logger.debug("open files", metadata: ["limit": "\(limit.now)", "limit_before": "\(limit.before)"])
+        }
         let identity = WorkerThread.Identity(
             instance: InstanceID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max)), name: options.name,
             pool: options.pool, types: handlers.types, slots: options.slots, build: "")

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import StintTransport
 import Subprocess
 import Synchronization
 import SystemPackage
@@ -87,6 +88,7 @@ package struct Launch: Sendable {
                 // At once: while we hold the child's end of its output too, that output has no end of file.
                 closeChildEnds()
                 let process = execution.processIdentifier
+                OpenFiles.restoreLimit(of: process.value)
                 guard process.processDescriptor >= 0 else {
                     answer.give(.failure(abandon(process.value)))
                     return nil

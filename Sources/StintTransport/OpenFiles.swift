@@ -1,0 +1,41 @@
+import CZeroMQ
+import Glibc
+
+/// How many files and sockets this process may have open at once. A connection is one of them, and libzmq may abort
+/// the process when there is none left; yet the usual soft limit of 1,024 is there only for programs that use `select`.
+/// So a broker and a worker raise theirs to the hard limit as they start, and give the children they run the former
+/// one back, which may be such programs.
+package enum OpenFiles {
+    /// More than any process here needs. Beyond it some kernels and libraries walk up to the limit.
+    static let most: UInt64 = 1_048_576
+
+    /// Raised at the first use, once in a process.
+    private static let limits: (before: rlimit, now: rlimit)? = {
+        var before = rlimit()
+        guard getrlimit(resource, &before) == 0 else { return nil }
+        var now = before
+        now.rlim_cur = rlim_t(raised(from: UInt64(before.rlim_cur), hard: UInt64(before.rlim_max)))
+        guard now.rlim_cur != before.rlim_cur, setrlimit(resource, &now) == 0 else { return (before, before) }
+        return (before, now)
+    }()
+
+    private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+
+    static func raised(from soft: UInt64, hard: UInt64) -> UInt64 { max(soft, min(hard, most)) }
+
+    /// Call at the start of a process that has connections. Nil: the system does not tell its limits.
+    ///
+    /// - Returns: How many it was, and is.
+    @discardableResult
+    package static func raiseLimit() -> (before: UInt64, now: UInt64)? {
+        limits.map { (UInt64($0.before.rlim_cur), UInt64($0.now.rlim_cur)) }
+    }
+
+    /// Gives a child of this process the limit that this one was started with. From here, a moment after its start:
+    /// between fork and exec no Swift may run.
+    package static func restoreLimit(of child: pid_t) {
+        guard let limits, limits.now.rlim_cur != limits.before.rlim_cur else { return }
+        // One that has ended already has no limit to restore.
+        stint_limit_open_files(child, limits.before.rlim_cur, limits.before.rlim_max)
+    }
+}

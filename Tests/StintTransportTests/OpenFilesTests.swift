@@ -1,0 +1,14 @@
+import Testing
+
+@testable import StintTransport
+
+// What it does to processes: `HandlerTests`, "a worker may open as many files as the system allows…".
+@Suite("The limit of open files") struct OpenFilesTests {
+    @Test("rises to the hard limit and not beyond what is needed, and never falls")
+    func raised() {
+        #expect(OpenFiles.raised(from: 1_024, hard: 4_096) == 4_096)
+        #expect(OpenFiles.raised(from: 4_096, hard: 4_096) == 4_096)
+        #expect(OpenFiles.raised(from: 1_024, hard: .max) == OpenFiles.most)
+        #expect(OpenFiles.raised(from: .max, hard: .max) == .max)
+    }
+}
