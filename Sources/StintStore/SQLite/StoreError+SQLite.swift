@@ -5,7 +5,10 @@ import GRDBSQLite
 extension StoreError {
     init(sqlite code: Int32, message: String) {
         let detail = "SQLite error \(code): \(message)"
-        switch code & 0xFF {
+        // The index of the log is a file that SQLite sizes by itself; a disk without room for that has a code of its own
+        // (a macro with a shift, which Swift does not see).
+        let isFullForIndex = code == SQLITE_IOERR | (19 << 8)
+        switch isFullForIndex ? SQLITE_FULL : code & 0xFF {
         case SQLITE_FULL:
             self.init(
                 .full, "the disk of the database is full (\(detail)). Free space on it, then start the broker again.")
