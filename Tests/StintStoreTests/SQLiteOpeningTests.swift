@@ -33,6 +33,31 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: folder.path(".stint/stint.db")))
     }
 
+    @Test("what is made is for its owner alone, and what is there keeps its permissions")
+    func permissions() throws {
+        func mode(_ name: String) -> mode_t {
+            var facts = stat()
+            #expect(stat(folder.path(name), &facts) == 0, "\(name)")
+            return facts.st_mode & 0o777
+        }
+        let store = try SQLiteStore(path: folder.path(".stint/stint.db"))
+        _ = try store.recover(at: .none)
+        #expect(try store.restoreReserve())
+        #expect(mode(".stint") == 0o700)
+        for suffix in ["", "-wal", "-shm", ".lock", ".reserve"] { #expect(mode(".stint/stint.db\(suffix)") == 0o600) }
+        store.close()
+        #expect(chmod(folder.path(".stint"), 0o755) == 0 && chmod(folder.path(".stint/stint.db"), 0o640) == 0)
+        try SQLiteStore(path: folder.path(".stint/stint.db")).close()
+        #expect(mode(".stint") == 0o755 && mode(".stint/stint.db") == 0o640)
+    }
+
+    @Test("a disk without room for the index of the log is called full")
+    func fullAtOpening() {
+        #expect(StoreError(sqlite: 4_874, message: "disk I/O error").code == .full)
+        #expect(StoreError(sqlite: 13, message: "database or disk is full").code == .full)
+        #expect(StoreError(sqlite: 266, message: "disk I/O error").code == .failed)
+    }
+
     @Test("the folder is not made when the one above is missing")
     func missingFolder() {
         expectRefused(folder.path("a/b/stint.db"), .notWritable, mentioning: folder.path("a/b"), "does not exist")

@@ -34,9 +34,9 @@ struct DatabaseFile {
         return String(cString: resolved)
     }
 
-    /// Makes the folder itself, never the one above: a slip in the path must not grow a tree.
+    /// Makes the folder itself, never the one above: a slip in the path must not grow a tree. For its owner alone.
     private static func makeFolder(_ folder: String, for given: String) throws(StoreError) {
-        if mkdir(folder, 0o755) == 0 || errno == EEXIST { return }
+        if mkdir(folder, 0o700) == 0 || errno == EEXIST { return }
         let reason = errno
         if reason == ENOENT {
             throw StoreError(
@@ -64,6 +64,25 @@ struct DatabaseFile {
                 .notWritable,
                 "\(target) is not writable: \(SystemError.last). The broker writes the database \(given) and files "
                     + "beside it: change the owner or the permissions.")
+        }
+    }
+
+    /// Payloads lie in it as they are, so a database that is made here is for its owner alone; SQLite gives its log the
+    /// permissions of the file. One that is there keeps its own: somebody may have chosen them.
+    static let mode: mode_t = 0o600
+
+    /// Makes an empty file where there is none.
+    func makeIfMissing() throws(StoreError) {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, Self.mode)
+        if descriptor >= 0 {
+            close(descriptor)
+        } else if errno == ENOSPC || errno == EDQUOT {
+            throw StoreError(.full, "the disk of the database \(path) is full. Free space on it, then start again.")
+        } else if errno != EEXIST {
+            throw StoreError(
+                .notWritable,
+                "the database \(path) cannot be made: \(SystemError.last). Check the owner and the permissions of its "
+                    + "folder.")
         }
     }
 

@@ -33,7 +33,7 @@ enum DiskSpace {
     /// Puts the reserve in place, with real blocks behind it; false when the disk has no room for it.
     static func restoreReserve(of path: String) throws(StoreError) -> Bool {
         let reserve = reserve(of: path)
-        let descriptor = open(reserve, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+        let descriptor = open(reserve, O_WRONLY | O_CREAT | O_CLOEXEC, DatabaseFile.mode)
         guard descriptor >= 0 else {
             if errno == ENOSPC { return false }
             throw StoreError(

@@ -38,6 +38,7 @@ package final class SQLiteStore: Store {
         if DiskSpace.bytes(of: file.path) == 0 { try lock.noted.check(.none, path: file.path) }
         // A full disk must not keep a broker from starting and settling what it holds.
         if try DiskSpace.free(at: file.path) < DiskSpace.reserveBytes { try DiskSpace.releaseReserve(of: file.path) }
+        try file.makeIfMissing()
         queue = try StoreError.translating { try SQLiteConnection.openWriter(file.path, reached: lock.noted) }
         let queue = queue
         files = try FilesInPlace(database: file.path)

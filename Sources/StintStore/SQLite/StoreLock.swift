@@ -16,7 +16,7 @@ final class StoreLock: Sendable {
 
     init(database: String) throws(StoreError) {
         let path = database + ".lock"
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, DatabaseFile.mode)
         guard descriptor >= 0 else {
             throw StoreError(
                 .notWritable,
