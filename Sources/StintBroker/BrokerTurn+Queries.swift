@@ -11,7 +11,8 @@ extension BrokerTurn {
 
     mutating func job(_ message: Stint_V1_GetJob, from session: SessionID) throws {
         let id = try message.id.id(field: "get_job.id")
-        guard let stored = try reader.details(id) else {
+        // All attempts as a rule; of a very long history the oldest are left out.
+        guard let stored = try reader.details(id, attemptBytesMax: Self.answerBytesMax) else {
             return refuse(.noJob(id), request: message.request, to: session)
         }
         var answer = Stint_V1_JobAnswer()
@@ -93,10 +94,9 @@ extension BrokerTurn {
         }
         rows.sort { $0.serial < $1.serial }
         let page = rows.prefix(limit)
-        let jobs = try page.compactMap { try reader.details($0.id) }.map { stored in
+        let jobs = try page.compactMap { try reader.details($0.id, attemptBytesMax: 0) }.map { stored in
             var brief = stored
             brief.payload = []
-            brief.attempts = []
             return brief
         }
         return JobListing(jobs: jobs, last: page.count < rows.count ? page.last : nil)
@@ -126,7 +126,7 @@ extension BrokerTurn {
         if !stored.extras.isEmpty, let extras = try? Stint_V1_JobExtras(serializedBytes: stored.extras) {
             job.extras = extras
         }
-        job.attempts = Self.newest(stored.attempts).map { attempt in
+        job.attempts = stored.attempts.map { attempt in
             var details = Stint_V1_AttemptDetails()
             details.number = UInt32(attempt.number)
             details.outcome = attempt.outcome.name
@@ -140,18 +140,6 @@ extension BrokerTurn {
         }
         addLease(to: &job, row)
         return job
-    }
-
-    /// The last attempts that fit into an answer, all of them as a rule; of a very long history the oldest are left out.
-    private static func newest(_ attempts: [StoredAttempt]) -> ArraySlice<StoredAttempt> {
-        var bytes = 0
-        var first = attempts.endIndex
-        while first > attempts.startIndex {
-            bytes += 256 + attempts[first - 1].error.count + attempts[first - 1].log.count
-            guard bytes <= answerBytesMax else { break }
-            first -= 1
-        }
-        return attempts[first...]
     }
 
     /// Whoever runs the job now is in no row.
@@ -265,7 +253,7 @@ extension BrokerTurn {
             event.state = Stint_V1_JobState(row.state)
             event.attempt = UInt32(row.attempt)
             // Decided in a batch that is not durable yet: the bytes are not readable; the change itself was told.
-            if let stored = try reader.details(id), stored.row.state == row.state {
+            if let stored = try reader.details(id, attemptBytesMax: 0), stored.row.state == row.state {
                 event.result = Data(stored.result)
                 event.error = Self.sentence(row.outcome, stored.error, worker: stored.workerName)
             } else {

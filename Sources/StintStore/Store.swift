@@ -57,8 +57,9 @@ package protocol StoreReader: AnyObject {
     /// The payload and extras of a job; nil when the row is gone.
     func payload(serial: Int64) throws -> StoredPayload?
 
-    /// Everything about one job.
-    func details(_ id: JobID) throws -> StoredJob?
+    /// Everything about one job, of a long history only the newest attempts: as many as take `attemptBytesMax`
+    /// together, by ``StoredAttempt/bytes``. No more than these, and one, are read.
+    func details(_ id: JobID, attemptBytesMax: Int) throws -> StoredJob?
 
     /// Jobs, newest first (`ready`: next to run first; `scheduled` and `waiting`: next due first), a page at a time.
     /// Touches at most ``JobListing/walkMax`` rows, or as many as it returns times the number of types.
@@ -69,6 +70,11 @@ package protocol StoreReader: AnyObject {
 
     /// The answer stored for a request, or nil.
     func answer(_ request: RequestID) throws -> [UInt8]?
+}
+
+extension StoreReader {
+    /// Everything about one job, with all its attempts.
+    package func details(_ id: JobID) throws -> StoredJob? { try details(id, attemptBytesMax: .max) }
 }
 
 package struct JobPage: Equatable, Sendable {
@@ -122,7 +128,7 @@ package struct StoredJob: Equatable, Sendable {
     package var progress: [UInt8] = []
     /// Of the last attempt on record.
     package var log: [UInt8] = []
-    /// Every attempt on record, oldest first.
+    /// The attempts on record that were asked for, oldest first.
     package var attempts: [StoredAttempt] = []
 
     package init(row: JobRow, workerName: String) {
@@ -140,6 +146,9 @@ package struct StoredAttempt: Equatable, Sendable {
     package var outcome: Outcome
     package var error: [UInt8]
     package var log: [UInt8]
+
+    /// About what it takes in an answer.
+    package var bytes: Int { 256 + error.count + log.count }
 
     package init(
         number: UInt16, token: FencingToken, worker: String, startedAt: WallTime, finishedAt: WallTime,

@@ -53,7 +53,7 @@ final class MemoryReader: StoreReader {
         }
     }
 
-    func details(_ id: JobID) throws -> StoredJob? {
+    func details(_ id: JobID, attemptBytesMax: Int) throws -> StoredJob? {
         read { image in
             guard let job = image.job(id) else { return nil }
             var stored = image.summary(of: job)
@@ -64,13 +64,16 @@ final class MemoryReader: StoreReader {
             if job.row.token != .none && !attempts.contains(where: { $0.token == job.row.token }) {
                 attempts.append(MemoryImage.Attempt(of: job.row, number: job.attemptNumber, error: job.error))
             }
-            attempts.sort { $0.token < $1.token }
-            stored.attempts = attempts.map { attempt in
-                StoredAttempt(
-                    number: attempt.number, token: attempt.token, worker: image.name(ofWorker: attempt.worker),
-                    startedAt: attempt.startedAt, finishedAt: attempt.finishedAt, outcome: attempt.outcome,
-                    error: attempt.error, log: job.log(of: attempt.token))
+            attempts.sort { $0.token > $1.token }
+            var newest = NewestAttempts(bytesMax: attemptBytesMax)
+            for attempt in attempts {
+                newest.add(
+                    StoredAttempt(
+                        number: attempt.number, token: attempt.token, worker: image.name(ofWorker: attempt.worker),
+                        startedAt: attempt.startedAt, finishedAt: attempt.finishedAt, outcome: attempt.outcome,
+                        error: attempt.error, log: job.log(of: attempt.token)))
             }
+            stored.attempts = newest.oldestFirst
             return stored
         }
     }

@@ -87,7 +87,7 @@ struct ReaderStatements {
         attempts = try prepare(
             """
             SELECT epoch, sequence, number, worker, started_at, finished_at, outcome, error FROM attempts
-            WHERE serial = ?1 ORDER BY epoch, sequence
+            WHERE serial = ?1 ORDER BY epoch DESC, sequence DESC
             """)
         log = try prepare("SELECT bytes FROM logs WHERE serial = ?1 AND epoch = ?2 AND sequence = ?3")
         workerName = try prepare("SELECT name FROM workers WHERE number = ?1")

@@ -6,7 +6,7 @@ extension SQLiteReader {
         try readTogether { statements in try statements.payload(serial) }
     }
 
-    func details(_ id: JobID) throws -> StoredJob? {
+    func details(_ id: JobID, attemptBytesMax: Int) throws -> StoredJob? {
         try readTogether { statements in
             guard let row = try statements.row(id) else { return nil }
             var job = try summary(of: row, statements)
@@ -18,15 +18,25 @@ extension SQLiteReader {
                 (number: UInt16(truncatingIfNeeded: query.integer(0)), result: query.bytes(1))
             }
             job.result = last?.result ?? []
-            job.attempts = try statements.attempts(of: row.serial)
+            guard attemptBytesMax > 0 else { return job }
+            var newest = NewestAttempts(bytesMax: attemptBytesMax)
             // The last attempt of a final job is in its row alone; one that was retired is in the history already.
-            if row.token != .none, !job.attempts.contains(where: { $0.token == row.token }) {
-                job.attempts.append(
-                    StoredAttempt(
-                        number: last?.number ?? 0, token: row.token, worker: job.workerName, startedAt: row.startedAt,
-                        finishedAt: row.finishedAt, outcome: row.outcome, error: job.error, log: job.log))
-                job.attempts.sort { $0.token < $1.token }
+            var inRow: StoredAttempt?
+            if row.token != .none {
+                inRow = StoredAttempt(
+                    number: last?.number ?? 0, token: row.token, worker: job.workerName, startedAt: row.startedAt,
+                    finishedAt: row.finishedAt, outcome: row.outcome, error: job.error, log: job.log)
             }
+            try statements.eachAttempt(of: row.serial) { attempt in
+                if let last = inRow, last.token >= attempt.token {
+                    inRow = nil
+                    if last.token > attempt.token { newest.add(last) }
+                }
+                newest.add(attempt)
+                return !newest.isFull
+            }
+            if let inRow { newest.add(inRow) }
+            job.attempts = newest.oldestFirst
             return job
         }
     }
@@ -93,20 +103,25 @@ extension ReaderStatements {
         return try workerName.first { workerName.text(0) } ?? ""
     }
 
-    fileprivate func attempts(of serial: Int64) throws(StoreError) -> [StoredAttempt] {
+    /// Newest first, until `body` says that it wants no more.
+    fileprivate func eachAttempt(
+        of serial: Int64, _ body: (StoredAttempt) throws(StoreError) -> Bool
+    ) throws(StoreError) {
         attempts.bind(1, serial)
-        return try attempts.all { () throws(StoreError) in
+        defer { attempts.reset() }
+        while try attempts.next() {
             let token = FencingToken(
                 epoch: UInt64(bitPattern: attempts.integer(0)), sequence: UInt64(bitPattern: attempts.integer(1)))
             guard let outcome = Outcome(rawValue: UInt8(truncatingIfNeeded: attempts.integer(6))) else {
                 throw .corrupt("attempt \(token) of job \(serial) has outcome \(attempts.integer(6))")
             }
-            return StoredAttempt(
+            let attempt = StoredAttempt(
                 number: UInt16(truncatingIfNeeded: attempts.integer(2)), token: token,
                 worker: try name(ofWorker: Int32(truncatingIfNeeded: attempts.integer(3))),
                 startedAt: WallTime(milliseconds: attempts.integer(4)),
                 finishedAt: WallTime(milliseconds: attempts.integer(5)), outcome: outcome, error: attempts.bytes(7),
                 log: try log(token, serial: serial))
+            guard try body(attempt) else { return }
         }
     }
 }

@@ -34,7 +34,9 @@ final class CorruptibleReader: StoreReader {
     func scheduledPage(from position: SchedulePosition, limit: Int) throws -> JobPage {
         try reader.scheduledPage(from: position, limit: limit)
     }
-    func details(_ id: JobID) throws -> StoredJob? { try reader.details(id) }
+    func details(_ id: JobID, attemptBytesMax: Int) throws -> StoredJob? {
+        try reader.details(id, attemptBytesMax: attemptBytesMax)
+    }
     func list(_ query: JobQuery) throws -> JobListing { try reader.list(query) }
     func finished(_ query: FinishedQuery) throws -> [JobRow] { try reader.finished(query) }
     func answer(_ request: RequestID) throws -> [UInt8]? { try reader.answer(request) }

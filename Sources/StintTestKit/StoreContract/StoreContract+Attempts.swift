@@ -54,6 +54,27 @@ extension StoreContract {
                 job.attempts.map(\.finishedAt), is: rows.map(\.finishedAt) + [row.finishedAt], "the ends")
             try expect(job.error, is: [], "the error of the last attempt, which had none")
         },
+        Check("of a long history only the newest attempts that fit are read, oldest of them first") { scenario in
+            var row = scenario.insert()
+            for number in 1...4 { row = scenario.retire(row, error: "error \(number)", log: "log \(number)") }
+            row = scenario.attempted(row, .completed, .completed)
+            scenario.write(.finish, row) { $0.attemptNumber = 5 }
+            try scenario.commit()
+            let job = try require(scenario.reader.details(row.id), "the job")
+            try expect(job.attempts.map(\.number), is: [1, 2, 3, 4, 5], "all numbers")
+            let sizes = job.attempts.map(\.bytes)
+            for count in 0...5 {
+                let bytes = sizes.suffix(count).reduce(0, +)
+                for (bound, isEnough) in [(bytes, true), (bytes - 1, false)] where bound >= 0 {
+                    let part = try require(scenario.reader.details(row.id, attemptBytesMax: bound), "the job")
+                    try expect(
+                        part.attempts, is: Array(job.attempts.suffix(isEnough ? count : count - 1)),
+                        "the attempts of \(bound) bytes")
+                    try expect(part.error, is: job.error, "the error of the last attempt")
+                    try expect(part.log, is: job.log, "its log")
+                }
+            }
+        },
         Check("outcomes are found in the row and in the history, by token") { scenario in
             let first = scenario.retire(scenario.insert(), to: .ready, .expired)
             let second = scenario.finish(first)

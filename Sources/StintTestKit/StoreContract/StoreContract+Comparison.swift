@@ -131,6 +131,10 @@ private final class RandomLife {
         for row in [rows.randomElement(using: &random), gone.randomElement(using: &random)] {
             guard let row else { continue }
             try same(reader.details(row.id), answers.details(row.id), "the details of job \(row.serial)")
+            let bytes = chance(1_200)
+            try same(
+                reader.details(row.id, attemptBytesMax: bytes), answers.details(row.id, attemptBytesMax: bytes),
+                "the details of job \(row.serial) with attempts of \(bytes) bytes")
             try same(
                 reader.payload(serial: row.serial), answers.payload(serial: row.serial), "payload of \(row.serial)")
         }
