@@ -81,9 +81,10 @@ extension TransportSuite {
             #expect(second.boundEndpoint == first.boundEndpoint)
         }
 
-        /// A port that the kernel gives to nobody who asks for any: another test may do so between close and bind.
+        /// A port that the kernel gives to nobody who asks for any: another test may do so between close and bind. Where
+        /// the search begins depends on the process, because another run of the tests may search as well.
         private func bindFixedPort(_ round: Int) throws -> RouterSocket {
-            for port in stride(from: 20_011 + round, to: 30_000, by: 20) {
+            for port in stride(from: 20_011 + round + 20 * Int(getpid() % 400), to: 30_000, by: 20) {
                 if let socket = try? bind("tcp://127.0.0.1:\(port)") { return socket }
             }
             return try bind("tcp://127.0.0.1:20010")
