@@ -68,7 +68,9 @@ final class Committer: Sendable {
     /// Hands a batch over. The one before must have been answered.
     func start(_ batch: Batch) {
         state.withLock { state in
-            precondition(state.batch == nil && state.result == nil && !state.isWorking)
+            precondition(state.batch == nil && !state.isWorking)
+            // Maintenance failed meanwhile: the loop hears it in its next turn and ends, and nothing more is written.
+            guard state.result == nil else { return }
             state.batch = batch
         }
         wakeUp.signal()

@@ -24,9 +24,11 @@ import Testing
         return scenario
     }
 
+    /// With the upkeep that follows soon after.
     private func commit(_ scenario: StoreScenario) throws {
         scenario.insert()
         try scenario.commit()
+        _ = try scenario.store.maintain(isIdle: true)
     }
 
     /// What a kill would leave in another folder, with the lock file.

@@ -195,6 +195,7 @@ final class ClientConnection: Sendable {
     var hasWatches: Bool { state.withLock { !$0.watches.isEmpty } }
 
     func answered(_ request: UInt64, _ answer: Answer) {
+        if case .refused(let refusal) = answer, refusal.code == .draining, waitForNextBroker(request) { return }
         let (pending, watch) = state.withLock { state -> (Pending?, Watch?) in
             guard let pending = state.pending.removeValue(forKey: request) else { return (nil, state.watches[request]) }
             state.bytesUnderWay -= pending.bytes
@@ -204,6 +205,16 @@ final class ClientConnection: Sendable {
         if let watch, case .refused(let refusal) = answer {
             watch.stream.finish(throwing: StintError(refusal))
             unwatch(request)
+        }
+    }
+
+    /// A broker that is about to end took nothing of the request. The next one is asked, in the session that it begins.
+    private func waitForNextBroker(_ request: UInt64) -> Bool {
+        state.withLock { state in
+            guard let pending = state.pending[request], pending.isSent else { return false }
+            state.pending[request]?.isSent = false
+            state.bytesUnderWay -= pending.bytes
+            return true
         }
     }
 

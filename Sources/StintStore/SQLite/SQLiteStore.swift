@@ -73,7 +73,6 @@ package final class SQLiteStore: Store {
         let unindexed = try withWriter { writer, _ in
             try writer.write(batch)
             try files.check(isWhole: false)
-            self.writer.note(HighWater(epoch: writer.epoch, batch: batch.number))
             return Int64(writer.listing.unindexed)
         }
         let microseconds = Double((ContinuousClock.now - start).inNanoseconds) / 1_000
@@ -93,6 +92,8 @@ package final class SQLiteStore: Store {
     package func maintain(isIdle: Bool) throws -> Bool {
         let (isMoreToDo, unindexed) = try withWriter { writer, log in
             try files.check(isWhole: true)
+            // Between commits, because the write may wait for the journal of the file system, and no reply should.
+            self.writer.noteLater(HighWater(epoch: writer.epoch, batch: writer.batch), isIdle: isIdle)
             return (try writer.maintain(log: log, isIdle: isIdle), Int64(writer.listing.unindexed))
         }
         figures.withLock { $0.unindexed = unindexed }
@@ -153,11 +154,12 @@ package final class SQLiteStore: Store {
 
 /// Carries the writer into the queue of its connection.
 ///
-/// Unchecked, because: `parts` and `hasFailed` are touched by `SQLiteStore.init` before anyone else knows the store, and after that only
-/// inside the store's serial `DatabaseQueue`; `lock` has a lock of its own.
+/// Unchecked, because: `parts`, `hasFailed` and `noted` are touched by `SQLiteStore.init` before anyone else knows the
+/// store, and after that only inside the store's serial `DatabaseQueue`; `lock` has a lock of its own.
 private final class WriterBox: @unchecked Sendable {
     var parts: (writer: SQLiteWriter, log: WriteAheadLog)?
     var hasFailed = false
+    private var noted: (mark: HighWater, at: ContinuousClock.Instant) = (.none, .now)
     let lock: Mutex<StoreLock?>
 
     init(writer: SQLiteWriter, log: WriteAheadLog, lock: StoreLock) {
@@ -166,6 +168,13 @@ private final class WriterBox: @unchecked Sendable {
     }
 
     func note(_ reached: HighWater, isSynced: Bool = false) {
+        noted = (reached, .now)
         lock.withLock { $0?.note(reached, isSynced: isSynced) }
+    }
+
+    /// Notes what was not noted yet, under load ten times a second.
+    func noteLater(_ reached: HighWater, isIdle: Bool) {
+        guard reached != noted.mark, isIdle || .now - noted.at >= .milliseconds(100) else { return }
+        note(reached)
     }
 }
