@@ -88,7 +88,10 @@ final class Cluster: Sendable {
 
     /// Runs a line of shell to its end, with `stint` as `$stint`: for redirections, and for bytes that are no text.
     func shell(_ line: String, within limit: Duration = .seconds(20)) async throws -> Output {
-        let environment = environment.merging(["stint": StintProgram.path]) { _, new in new }
+        // Through a link, because the program may lie in a folder whose name the shell would take apart.
+        let link = path("stint-program")
+        try? FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: StintProgram.path)
+        let environment = environment.merging(["stint": link]) { _, new in new }
         return try await RunningProcess("/bin/sh", ["-c", line], environment: environment, folder: folder)
             .result(within: limit)
     }
