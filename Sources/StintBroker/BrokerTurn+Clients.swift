@@ -126,6 +126,9 @@ extension BrokerTurn {
         guard ways == 1 else {
             throw WireError.invalid(field: "selection", "exactly one of ids, type and all must be given")
         }
+        guard selection.type.isEmpty || TypeName.isValid(selection.type) else {
+            throw WireError.invalid(field: "selection.type", "expected \(TypeName.rule)")
+        }
         guard ids.count <= Limits.listMax else {
             throw WireError.outOfRange(field: "selection.ids", value: ids.count, allowed: 1...Limits.listMax)
         }

@@ -58,6 +58,8 @@ extension BrokerTurn {
 
     /// Frames are built a portion at a time: an answer to many may be large for each.
     private static let builtBytesMax = 8 * 1_048_576
+    /// Three bytes each, as a rule.
+    private static let duplicatesPerAnswer = 4 * Limits.enqueueJobsMax
 
     private mutating func release() throws {
         var enqueued: [SessionID: Stint_V1_Enqueued] = [:]
@@ -65,6 +67,14 @@ extension BrokerTurn {
         func collect(_ session: SessionID, _ change: (inout Stint_V1_Enqueued) -> Void) {
             if enqueued[session] == nil { order.append(session) }
             change(&enqueued[session, default: Stint_V1_Enqueued()])
+        }
+        var duplicatesListed: [SessionID: Int] = [:]  // for lookup only
+        func flush(_ session: SessionID) {
+            duplicatesListed[session] = nil
+            guard let message = enqueued.removeValue(forKey: session), let peer = clients.address(of: session) else {
+                return
+            }
+            send(.enqueued(message), to: .client(session), peer)
         }
         let before = builtBytes
         while builtBytes - before < Self.builtBytesMax, let item = outbox.next(durable: durable) {
@@ -76,6 +86,9 @@ extension BrokerTurn {
                 answer.request = request
                 answer.duplicates = duplicates
                 collect(session) { $0.withDuplicates.append(answer) }
+                // Many long lists would not fit one message.
+                duplicatesListed[session, default: 0] += duplicates.count
+                if duplicatesListed[session, default: 0] > Self.duplicatesPerAnswer { flush(session) }
             case .refused(let session, let refusal):
                 collect(session) { $0.refused.append(refusal) }
             case .toClient(let session, let message):
@@ -89,10 +102,7 @@ extension BrokerTurn {
                 try assign(jobs, first: first, to: session, peer)
             }
         }
-        for session in order {
-            guard let peer = clients.address(of: session), let message = enqueued[session] else { continue }
-            send(.enqueued(message), to: .client(session), peer)
-        }
+        for session in order { flush(session) }
     }
 
     // MARK: Assign

@@ -88,6 +88,29 @@ import Testing
         #expect(broker.storedRows().count == 1_000)
     }
 
+    @Test("however many duplicates are named at once, every answer fits a message, and all of them come")
+    func manyDuplicates() throws {
+        let broker = SimulatedBroker(seed: 6)
+        let client = broker.connect()
+        let group = SimulatedBroker.group((0..<10_000).map { _ in broker.nextID() }, type: "mail")
+        #expect(broker.enqueue([group], by: client) == .stored)
+        client.clear()
+        let requests: ClosedRange<UInt64> = 1_000...1_299
+        for request in requests {
+            var message = Stint_V1_Enqueue()
+            message.request = request
+            message.groups = [group]
+            broker.send(.enqueue(message), from: client)
+        }
+        broker.run()
+        let answers = client.received.compactMap { if case .enqueued(let answer) = $0 { answer } else { nil } }
+        #expect(answers.flatMap(\.withDuplicates).map(\.request) == Array(requests))
+        #expect(client.received.count == answers.count)
+        for answer in answers {
+            #expect(Frame.encode(.enqueued(answer), session: .max).count <= Limits.messageBytesMax)
+        }
+    }
+
     @Test("a result over the configured limit fails its attempt for good, and the worker goes on")
     func resultOverLimit() throws {
         let broker = SimulatedBroker(seed: 5, payloadBytesMax: 1_024)

@@ -145,8 +145,10 @@ struct Dead: AsyncParsableCommand {
                     return try StandardOutput.write(line)
                 }
                 if dryRun { return try StandardOutput.write("would \(verb) \(jobs)") }
+                if operation == 0 { return try StandardOutput.write("\(done) \(jobs)") }
+                // Carried out step by step, and not done yet.
                 try StandardOutput.write(
-                    "\(done) \(jobs)" + (operation == 0 ? "" : " (operation \(operation); see stint status)"))
+                    "begun to \(verb) \(jobs) (operation \(operation); stint status shows it until it is done)")
             }
         }
 
