@@ -43,14 +43,14 @@ extension EndToEnd {
             )
             let up = try await cluster.up()
             let good = try await cluster.stint("enqueue", "good", "--wait", "--json")
-            #expect(good.code == 0 && good.lines.count == 2, "\(good.errorText)")
+            try #require(good.code == 0 && good.lines.count == 2, "\(good.errorText)")
             let (first, last) = (try JSON(good.lines[0]), try JSON(good.lines[1]))
             #expect(first == .object(["id": last["id"], "duplicate": false]))
             #expect(last.names == ["id", "state", "result", "error"])
             #expect(last["state"] == "completed" && last["result"] == "hi\n" && last["error"] == .null, "\(last)")
 
             let bad = try await cluster.stint("enqueue", "bad", "--attempts", "1", "--wait", "--json")
-            #expect(bad.code == 9 && bad.lines.count == 2)
+            try #require(bad.code == 9 && bad.lines.count == 2)
             let ending = try JSON(bad.lines[1])
             #expect(
                 ending["state"] == "dead" && ending["result"] == .null && ending["error"].string != nil, "\(ending)")
