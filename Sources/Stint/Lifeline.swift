@@ -14,8 +14,8 @@ package enum Lifeline {
 
     /// Watches for the end of the lifeline on a thread of its own, when this process was given one.
     ///
-    /// Also ignores SIGPIPE from now on, for the whole process: with the supervisor its pipe for our output is gone,
-    /// and a log line must not end a process that is draining.
+    /// Also ignores SIGPIPE from now on, for the whole process and with or without a lifeline: a reader of our output
+    /// that goes away, as the supervisor's pipe does with it, must not end a process that works or drains.
     ///
     /// - Parameters:
     ///   - limit: How long after the end of the lifeline this process may still run; then it exits with code 1.
@@ -26,8 +26,8 @@ package enum Lifeline {
         environment: [String: String] = ProcessInfo.processInfo.environment, limit: Duration = .seconds(60),
         onEnd: @escaping @Sendable () -> Void
     ) -> Bool {
-        guard environment[variable] == value else { return false }
         signal(SIGPIPE, SIG_IGN)
+        guard environment[variable] == value else { return false }
         let thread = Thread {
             waitForEnd(of: STDIN_FILENO)
             onEnd()

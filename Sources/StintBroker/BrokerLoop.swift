@@ -1,3 +1,4 @@
+import Logging
 import StintCore
 import StintStore
 import StintTransport
@@ -11,6 +12,7 @@ final class BrokerLoop {
     private let committer: Committer
     private let pages: PageReader
     private let control: BrokerControl
+    private let logger: Logger
     private let poller = Poller()
     private var blocked = BlockedFrames()
     /// Since when a drain waits for nothing but blocked frames.
@@ -24,7 +26,7 @@ final class BrokerLoop {
 
     init(
         turn: BrokerTurn, workers: RouterSocket, clients: RouterSocket, committer: Committer, pages: PageReader,
-        control: BrokerControl
+        control: BrokerControl, logger: Logger
     ) {
         self.turn = turn
         self.workers = workers
@@ -32,6 +34,7 @@ final class BrokerLoop {
         self.committer = committer
         self.pages = pages
         self.control = control
+        self.logger = logger
     }
 
     /// Runs until a drain is complete, or throws what ended it. After a throw nothing more may be said or written.
@@ -59,6 +62,9 @@ final class BrokerLoop {
             let messages = try receive(now)
             wake = try turn.finish(at: now)
             pages.ask(turn.takePageRequests())
+            for warning in turn.takeWarnings() {
+                logger.warning("\(warning.sentence)", metadata: warning.details.mapValues { "\($0)" })
+            }
             if try handOut(messages: messages) { wake = now.instant }
             try send()
             // A job that was found corrupt while its frame was built waits in a batch of its own.

@@ -1,5 +1,4 @@
 import Foundation
-import Logging
 import StintCore
 import StintStore
 import StintTransport
@@ -66,16 +65,17 @@ extension BrokerTurn {
     }
 
     /// Names, for the operator, types that were one too many. The worker cannot miss their jobs: there are none.
-    private func sayLeftOut(of hello: WorkerHello) {
+    private mutating func sayLeftOut(of hello: WorkerHello) {
         guard state.lines.count >= Limits.typesMax else { return }
         let leftOut = hello.types.filter { state.lines.index(of: $0) == nil }
         guard let first = leftOut.first else { return }
-        Logger(label: "stint.broker").warning(
-            "the broker knows as many types as it takes; new ones of a worker are left out",
-            metadata: [
-                "worker": "\(hello.name)", "left_out": "\(leftOut.count)", "first": "\(first)",
-                "types_max": "\(Limits.typesMax)",
-            ])
+        warnings.append(
+            Warning(
+                sentence: "the broker knows as many types as it takes; new ones of a worker are left out",
+                details: [
+                    "worker": hello.name, "left_out": "\(leftOut.count)", "first": first,
+                    "types_max": "\(Limits.typesMax)",
+                ]))
     }
 
     private mutating func take(

@@ -32,6 +32,12 @@ package struct BrokerTurn {
         }
     }
 
+    /// A line of the log.
+    package struct Warning: Hashable, Sendable {
+        package var sentence: String
+        package var details: [String: String]
+    }
+
     package let configuration: Configuration
     package internal(set) var state: BrokerState
     let reader: any StoreReader
@@ -61,6 +67,8 @@ package struct BrokerTurn {
     package internal(set) var pageRequests: [PageRequest] = []
 
     package internal(set) var malformed: UInt64 = 0
+    /// For the operator; whoever runs the turn takes and logs them.
+    package internal(set) var warnings: [Warning] = []
     /// Set by whoever watches the disk: new jobs are refused, settling goes on.
     package var storeIsFull = false
     package let startedAt: WallTime
@@ -246,6 +254,12 @@ package struct BrokerTurn {
     package mutating func takePageRequests() -> [PageRequest] {
         defer { pageRequests.removeAll(keepingCapacity: true) }
         return pageRequests
+    }
+
+    /// Takes what the operator is to read.
+    package mutating func takeWarnings() -> [Warning] {
+        defer { warnings.removeAll() }
+        return warnings
     }
 
     // MARK: Cold facts

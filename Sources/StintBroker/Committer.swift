@@ -124,7 +124,6 @@ final class Committer: Sendable {
         storeLock.withLock { _ in
             guard !state.withLock({ $0.isAbandoned }) else { return false }
             do {
-                guard try room.allowsMaintenance() else { return false }
                 return try store.maintain(isIdle: isIdle)
             } catch {
                 // A checkpoint that fails may leave the file damaged; recovery from the log mends it, a retry may not.

@@ -14,8 +14,6 @@ import Synchronization
 final class RoomKeeper: Sendable {
     /// Below this, new jobs are refused.
     static let watermarkBytes: Int64 = 64 * 1_048_576
-    /// Beyond what a batch itself takes: pages of indexes, the log's own frames.
-    static let marginBytes: Int64 = 4 * 1_048_576
 
     private let store: SQLiteStore
     private let logger: Logger
@@ -29,7 +27,7 @@ final class RoomKeeper: Sendable {
 
     /// Before the first write of this life: a broker that ended for want of space must be able to start.
     func prepare() throws {
-        if try store.freeBytes() < Self.marginBytes, store.hasReserve {
+        if try store.freeBytes() < SQLiteStore.marginBytes, store.hasReserve {
             logger.warning("the disk is full; the reserve is released so that the broker can start")
             try store.releaseReserve()
         }
@@ -38,7 +36,7 @@ final class RoomKeeper: Sendable {
     /// Returns when there is room for the batch.
     func make(for batch: borrowing Batch) throws {
         // A row costs its bytes in the log and later in the file; indexes and page headers double that.
-        let needed = Self.marginBytes + batch.bytes * 3
+        let needed = SQLiteStore.marginBytes + batch.bytes * 3
         var saidSo = false
         while try store.freeBytes() < needed {
             if store.hasReserve {
@@ -55,12 +53,6 @@ final class RoomKeeper: Sendable {
             guard !isEnding.withLock({ $0 }) else { throw StoreError(.full, "the disk is full") }
             _ = DispatchSemaphore(value: 0).wait(timeout: .now() + .milliseconds(250))
         }
-    }
-
-    /// Whether there is room to copy the log into the file, and to index what is behind. That can wait; a commit cannot,
-    /// and the log starts over only when it was copied, so what is left is the commits' until there is space again.
-    func allowsMaintenance() throws -> Bool {
-        try store.freeBytes() >= Self.marginBytes + store.statistics().logBytes
     }
 
     /// Once a second: whether new jobs have to be refused. Fills the reserve again when there is plenty.

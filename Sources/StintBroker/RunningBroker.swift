@@ -85,7 +85,8 @@ final class RunningBroker: Sendable {
 
         let (end, report) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
         let loop = BrokerLoop(
-            turn: turn, workers: workers, clients: clients, committer: committer, pages: pages, control: control)
+            turn: turn, workers: workers, clients: clients, committer: committer, pages: pages, control: control,
+            logger: logger)
         let disk = DiskWatch(room: room, control: control)
         let watching = try SocketThread(name: "stint-disk") { disk.run() }
         let committing = try SocketThread(name: "stint-commit") { committer.run() }

@@ -1,4 +1,5 @@
 import Foundation
+import StintBroker
 import StintCore
 import StintTestKit
 import StintWire
@@ -109,6 +110,20 @@ import Testing
         for answer in answers {
             #expect(Frame.encode(.enqueued(answer), session: .max).count <= Limits.messageBytesMax)
         }
+    }
+
+    @Test("types of a worker beyond the limit are named to the operator, once")
+    func typesBeyondLimit() {
+        let broker = SimulatedBroker(seed: 7)
+        let client = broker.connect()
+        let groups = (0..<Limits.typesMax).map { SimulatedBroker.group([broker.nextID()], type: "t\($0)") }
+        #expect(broker.enqueue(groups, by: client) == .stored)
+        _ = broker.join("alice", slots: 1, types: ["t5", "one-too-many"])
+        var warnings: [BrokerTurn.Warning] = []
+        broker.change { warnings = $0.takeWarnings() }
+        #expect(warnings.map { $0.details["first"] } == ["one-too-many"])
+        broker.change { warnings = $0.takeWarnings() }
+        #expect(warnings.isEmpty)
     }
 
     @Test("a result over the configured limit fails its attempt for good, and the worker goes on")

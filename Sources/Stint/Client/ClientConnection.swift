@@ -1,3 +1,4 @@
+import DequeModule
 import Foundation
 import StintCore
 import StintTransport
@@ -33,8 +34,12 @@ final class ClientConnection: Sendable {
         /// For lookup only.
         var pending: [UInt64: Pending] = [:]
         /// Not sent in this session, in order.
-        var toSend: [UInt64] = []
+        var toSend: Deque<UInt64> = []
+        /// When the first of them will have waited too long, or earlier.
+        var earliest: ContinuousClock.Instant?
         var watches: [UInt64: Watch] = [:]
+        /// Not sent in this session, in order.
+        var watchesToSend: Deque<UInt64> = []
         /// The watches of each job: the broker tells a session once.
         var watching: [JobID: [UInt64]] = [:]  // for lookup only
         var isClosed = false
@@ -45,7 +50,6 @@ final class ClientConnection: Sendable {
 
     private struct Watch {
         var id: JobID
-        var isSent = false
         /// What was told last: a watch that is renewed is answered with what is known already.
         var last: Stint_V1_JobEvent?
         var stream: AsyncThrowingStream<Stint_V1_JobEvent, any Error>.Continuation
@@ -103,8 +107,10 @@ final class ClientConnection: Sendable {
             guard !state.isClosed else { return true }
             let request = state.nextRequest
             state.nextRequest += 1
+            let deadline = ContinuousClock.now + timeout
             state.pending[request] = Pending(
-                message: make(request), bytes: bytes, timeout: timeout, deadline: .now + timeout, finish: finish)
+                message: make(request), bytes: bytes, timeout: timeout, deadline: deadline, finish: finish)
+            state.earliest = min(state.earliest ?? deadline, deadline)
             state.toSend.append(request)
             return false
         }
@@ -121,6 +127,7 @@ final class ClientConnection: Sendable {
             state.nextRequest += 1
             state.watches[request] = Watch(id: id, stream: continuation)
             state.watching[id, default: []].append(request)
+            state.watchesToSend.append(request)
             return request
         }
         guard let request else {
@@ -150,17 +157,16 @@ final class ClientConnection: Sendable {
             state.windowBytes = max(1, Int(clamping: welcome.windowBytes))
             state.payloadBytesMax = Int(clamping: welcome.payloadBytesMax)
             state.bytesUnderWay = 0
-            state.toSend = state.pending.keys.sorted()
-            for request in state.watches.keys { state.watches[request]?.isSent = false }
+            state.toSend = Deque(state.pending.keys.sorted())
+            state.watchesToSend = Deque(state.watches.keys.sorted())
         }
     }
 
     /// The next message that the window has room for.
     func nextToSend() -> Stint_V1_Envelope.OneOf_Message? {
         state.withLock { state in
-            for (request, watch) in state.watches where !watch.isSent {
-                state.watches[request]?.isSent = true
-                return Self.message(request, watch)
+            while let request = state.watchesToSend.popFirst() {
+                if let watch = state.watches[request] { return Self.message(request, watch) }
             }
             while let request = state.toSend.first {
                 guard let pending = state.pending[request] else {
@@ -254,12 +260,14 @@ final class ClientConnection: Sendable {
         }
         var overdue: [Pending] = []
         let next = state.withLock { state -> ContinuousClock.Instant? in
+            guard let earliest = state.earliest, earliest <= now else { return state.earliest }
             for request in state.pending.filter({ $0.value.deadline <= now }).keys.sorted() {
                 guard let pending = state.pending.removeValue(forKey: request) else { continue }
                 if pending.isSent { state.bytesUnderWay -= pending.bytes }
                 overdue.append(pending)
             }
-            return state.pending.values.map(\.deadline).min()
+            state.earliest = state.pending.values.map(\.deadline).min()
+            return state.earliest
         }
         for pending in overdue {
             pending.finish(

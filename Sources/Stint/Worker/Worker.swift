@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 import Logging
 import ServiceLifecycle
 import StintCore
@@ -121,7 +120,6 @@ public final class Worker: Service {
     /// Runs until SIGTERM or SIGINT, or until standard input ends when `STINT_LIFELINE=stdin` says that a supervisor holds
     /// it; then drains and returns.
     public func runUntilSignal() async throws {
-        signal(SIGPIPE, SIG_IGN)  // a reader of our log that goes away must not take the handlers with it
         Lifeline.watch { [control, options] in control.drain(limit: options.drainLimit) }
         let group = ServiceGroup(
             configuration: .init(

@@ -67,8 +67,6 @@ extension ClusterConfig {
 /// Runs one service until it ends or a signal (or the end of the supervisor's lifeline) asks for a drain.
 enum ServiceRunner {
     static func run(_ service: any Service, logger: Logger) async throws {
-        // A reader of our output that goes away must not take the service with it.
-        signal(SIGPIPE, SIG_IGN)
         let group = ServiceGroup(
             configuration: .init(
                 services: [

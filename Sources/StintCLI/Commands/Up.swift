@@ -44,8 +44,6 @@ struct Up: AsyncParsableCommand {
         defer { client.close() }
         let signals = SignalWatch([SIGTERM, SIGINT]) { supervisor.interrupt() }
         defer { signals.stop() }
-        // A reader of our output that goes away must not take the cluster with it.
-        signal(SIGPIPE, SIG_IGN)
         Lifeline.watch { supervisor.drain() }
         let ready = "ready clients \(cluster.broker.clients) workers \(cluster.broker.workers)"
         do {

@@ -91,9 +91,14 @@ package final class SQLiteStore: Store {
 
     package func maintain(isIdle: Bool) throws -> Bool {
         let (isMoreToDo, unindexed) = try withWriter { writer, log in
-            try files.check(isWhole: true)
-            // Between commits, because the write may wait for the journal of the file system, and no reply should.
-            self.writer.noteLater(HighWater(epoch: writer.epoch, batch: writer.batch), isIdle: isIdle)
+            if self.writer.isLookDue(isIdle: isIdle) {
+                try files.check(isWhole: true)
+                // Between commits, because the write may wait for the journal of the file system, and no reply should.
+                self.writer.note(HighWater(epoch: writer.epoch, batch: writer.batch))
+            }
+            guard writer.isMaintenanceDue(log: log, isIdle: isIdle), try hasRoomForUpkeep() else {
+                return (false, Int64(writer.listing.unindexed))
+            }
             return (try writer.maintain(log: log, isIdle: isIdle), Int64(writer.listing.unindexed))
         }
         figures.withLock { $0.unindexed = unindexed }
@@ -123,6 +128,15 @@ package final class SQLiteStore: Store {
     }
 
     // MARK: Disk space
+
+    /// What must be left beyond what a write itself takes: pages of indexes, the log's own frames.
+    package static let marginBytes: Int64 = 4 * 1_048_576
+
+    /// Whether there is room to copy the log into the file, and to index what is behind. That can wait; a commit cannot,
+    /// and the log starts over only when it was copied, so what is left is the commits' until there is space again.
+    private func hasRoomForUpkeep() throws(StoreError) -> Bool {
+        try DiskSpace.free(at: path) >= Self.marginBytes + DiskSpace.bytes(of: path + "-wal")
+    }
 
     /// What the file system of the database has left for us, in bytes.
     package func freeBytes() throws -> Int64 { try DiskSpace.free(at: path) }
@@ -154,12 +168,13 @@ package final class SQLiteStore: Store {
 
 /// Carries the writer into the queue of its connection.
 ///
-/// Unchecked, because: `parts`, `hasFailed` and `noted` are touched by `SQLiteStore.init` before anyone else knows the
+/// Unchecked, because: `parts`, `hasFailed`, `noted` and `lookedAt` are touched by `SQLiteStore.init` before anyone else knows the
 /// store, and after that only inside the store's serial `DatabaseQueue`; `lock` has a lock of its own.
 private final class WriterBox: @unchecked Sendable {
     var parts: (writer: SQLiteWriter, log: WriteAheadLog)?
     var hasFailed = false
-    private var noted: (mark: HighWater, at: ContinuousClock.Instant) = (.none, .now)
+    private var noted = HighWater.none
+    private var lookedAt = ContinuousClock.now
     let lock: Mutex<StoreLock?>
 
     init(writer: SQLiteWriter, log: WriteAheadLog, lock: StoreLock) {
@@ -168,13 +183,15 @@ private final class WriterBox: @unchecked Sendable {
     }
 
     func note(_ reached: HighWater, isSynced: Bool = false) {
-        noted = (reached, .now)
+        guard reached != noted || isSynced else { return }
+        noted = reached
         lock.withLock { $0?.note(reached, isSynced: isSynced) }
     }
 
-    /// Notes what was not noted yet, under load ten times a second.
-    func noteLater(_ reached: HighWater, isIdle: Bool) {
-        guard reached != noted.mark, isIdle || .now - noted.at >= .milliseconds(100) else { return }
-        note(reached)
+    /// Whether to look after the files, and note: under load ten times a second.
+    func isLookDue(isIdle: Bool) -> Bool {
+        guard isIdle || .now - lookedAt >= .milliseconds(100) else { return false }
+        lookedAt = .now
+        return true
     }
 }

@@ -3,6 +3,10 @@ extension SQLiteWriter {
     /// While commits are coming, listings may lag this far behind.
     private static let busyTailMax = 50_000
 
+    func isMaintenanceDue(log: WriteAheadLog, isIdle: Bool) -> Bool {
+        log.isCheckpointDue(isIdle: isIdle) || isIndexingDue(isIdle: isIdle)
+    }
+
     /// Does one step; true while there is more.
     func maintain(log: WriteAheadLog, isIdle: Bool) throws(StoreError) -> Bool {
         if log.isCheckpointDue(isIdle: isIdle) {
