@@ -9,7 +9,7 @@ extension BrokerTurn {
     mutating func stepOperation(at now: Moment) throws -> Bool {
         // One step per commit: an operation never fills the batches of ordinary work.
         // None while the broker drains: the next one goes on from the cursor.
-        guard committing == nil, open.jobs.count < Limits.stepRows, !state.isDraining else { return false }
+        guard committing == nil, open.jobs.count < bounds.stepRows, !state.isDraining else { return false }
         guard let step = state.nextStep(durable: durable, at: now, into: &effects) else { return false }
         let read = try self.read(step)
         var rows: [JobRow?] = []

@@ -58,7 +58,7 @@ package struct BrokerTurn {
     var builtBytes = 0
     /// Assign messages sent to each session.
     var assignments: [SessionID: UInt64] = [:]
-    var cache = PayloadCache()
+    var cache: PayloadCache
     var progress: [JobID: (token: FencingToken, bytes: Bytes)] = [:]
     var watchers = Watchers()
     /// Answers to mutating requests of batches that are not durable yet, and some older ones.
@@ -79,6 +79,7 @@ package struct BrokerTurn {
     ) {
         self.configuration = configuration
         self.reader = reader
+        cache = PayloadCache(places: configuration.settings.bounds.cachedPayloads)
         workers = Peers(most: 4_096)
         clients = Peers(most: 16_384)
         let facts = RecoveredFacts(
@@ -100,8 +101,14 @@ package struct BrokerTurn {
     var gate: UInt64 { open.isEmpty ? open.number - 1 : open.number }
 
     /// Whether more may be read from each socket: the open batch is bounded, and settling comes before enqueueing.
-    package var readsClients: Bool { openBytes < 8 * 1_048_576 && open.jobs.count + open.rows.count < 20_000 }
-    package var readsWorkers: Bool { openBytes < 16 * 1_048_576 && open.jobs.count + open.rows.count < 40_000 }
+    package var readsClients: Bool { isOpenBatchBelow(1) }
+    package var readsWorkers: Bool { isOpenBatchBelow(2) }
+
+    private func isOpenBatchBelow(_ times: Int) -> Bool {
+        openBytes < times * bounds.batchBytes && open.jobs.count + open.rows.count < times * bounds.batchWrites
+    }
+
+    var bounds: Bounds { configuration.settings.bounds }
 
     /// Takes no new jobs, grants nothing more.
     package mutating func drain() { state.drain() }

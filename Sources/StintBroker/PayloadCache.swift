@@ -16,7 +16,7 @@ struct PayloadCache {
     private let bytesMax: Int
 
     /// - Parameter places: A power of two.
-    init(places: Int = 32_768, bytesMax: Int = 32 * 1_048_576) {
+    init(places: Int, bytesMax: Int = 32 * 1_048_576) {
         precondition(places > 0 && places & (places - 1) == 0)
         entries = Array(repeating: nil, count: places)
         mask = Int64(places - 1)

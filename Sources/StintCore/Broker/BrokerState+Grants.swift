@@ -57,7 +57,7 @@ extension BrokerState {
             choose(slot, for: worker, microseconds: estimate)
             taken += 1
         }
-        if lines[type].window.count < Limits.pageRows / 2, !lines[type].window.isWhole { lines[type].isLow = true }
+        if lines[type].window.count < settings.bounds.pageRows / 2, !lines[type].window.isWhole { lines[type].isLow = true }
         return taken
     }
 
@@ -108,7 +108,7 @@ extension BrokerState {
         while start < chosen.count {
             var end = start
             var bytes = 0
-            while end < chosen.count, end - start < Limits.assignJobsMax {
+            while end < chosen.count, end - start < settings.bounds.assignJobs {
                 bytes += Int(jobs[chosen[end]].row.payloadBytes)
                 if end > start, bytes > Limits.assignBytesMax { break }
                 end += 1
@@ -256,10 +256,10 @@ extension BrokerState {
             lines[type].isLow = false
             guard !lines[type].window.isReading, !lines[type].window.isWhole else { continue }
             let from = lines[type].window.beginPage()
-            effects.pages.append(.ready(type, from: from, limit: Limits.pageRows))
+            effects.pages.append(.ready(type, from: from, limit: settings.bounds.pageRows))
         }
-        if schedule.count < Limits.pageRows / 2, !schedule.isWhole, !schedule.isReading {
-            effects.pages.append(.scheduled(from: schedule.beginPage(), limit: Limits.pageRows))
+        if schedule.count < settings.bounds.pageRows / 2, !schedule.isWhole, !schedule.isReading {
+            effects.pages.append(.scheduled(from: schedule.beginPage(), limit: settings.bounds.pageRows))
         }
     }
 

@@ -99,8 +99,8 @@ extension BrokerState {
 
     private func stepLimit(_ row: OperationRow) -> Int {
         let keepsAge = keep[row.state].map { $0.count != nil } ?? false
-        guard row.kind == .retention, keepsAge, row.amount > 0 else { return Limits.stepRows }
-        return min(Limits.stepRows, Int(row.amount))
+        guard row.kind == .retention, keepsAge, row.amount > 0 else { return settings.bounds.stepRows }
+        return min(settings.bounds.stepRows, Int(row.amount))
     }
 
     /// Carries out one step.

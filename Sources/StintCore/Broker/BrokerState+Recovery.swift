@@ -6,12 +6,13 @@ extension BrokerState {
         precondition(jobs.count == 0 && lines.count == 0)
         for (name, counts) in zip(recovered.types, recovered.counts) {
             let end: ReadyPosition? = counts.ready > 0 ? .first : nil
-            let type = lines.add(name, policy: policy(of: name), end: end)
+            let type = lines.add(
+                name, policy: policy(of: name), end: end, changesMax: settings.bounds.pageChanges)
             lines[type].counts = counts
             lines[type].counts.leased = 0
         }
         let hasScheduled = recovered.counts.contains { $0.scheduled > 0 }
-        schedule = Window(end: hasScheduled ? .first : nil)
+        schedule = Window(end: hasScheduled ? .first : nil, changesMax: settings.bounds.pageChanges)
         operations = OperationTable(recovered.operations)
 
         var rows: [Int64: JobRow] = [:]  // for lookup only

@@ -16,7 +16,7 @@ extension BrokerState {
     }
 
     private mutating func makeDueJobsReady(at now: Moment, into effects: inout Effects) {
-        for _ in 0..<Limits.dueJobsPerTurn {
+        for _ in 0..<settings.bounds.dueJobsPerTurn {
             guard let first = schedule.first(jobs), first.key.runAt <= now.wall else { return }
             var row = jobs[first.slot].row
             // Not really due: the clock was moved, and this is a backoff that is still to be planned again.

@@ -17,6 +17,7 @@ package struct BrokerState: Sendable {
         /// By type name.
         package var policies: [String: Policy]
         package var defaultPolicy: Policy
+        package var bounds = Bounds()
 
         package init(
             lease: Duration = .seconds(15), heartbeat: Duration = .seconds(5), policies: [String: Policy] = [:],
@@ -38,7 +39,7 @@ package struct BrokerState: Sendable {
 
     package internal(set) var jobs = JobTable()
     package internal(set) var lines = Lines()
-    package internal(set) var schedule = Window<SchedulePosition>(end: nil)
+    package internal(set) var schedule: Window<SchedulePosition>
     package internal(set) var workers = WorkerTable()
     package internal(set) var pools = PoolTable()
     package internal(set) var grants = GrantTable()
@@ -74,6 +75,7 @@ package struct BrokerState: Sendable {
         self.settings = settings
         self.keep = keep
         numbers = recovered.numbers
+        schedule = Window(end: nil, changesMax: settings.bounds.pageChanges)
         random = SeededRandom(seed: seed)
         amnesty = now.instant
         nextJudgement = now.instant + settings.lease
@@ -103,7 +105,7 @@ package struct BrokerState: Sendable {
         if let type = lines.index(of: name) { return type }
         precondition(TypeName.isValid(name))
         guard lines.count < Limits.typesMax else { return nil }
-        let type = lines.add(name, policy: policy(of: name), end: nil)
+        let type = lines.add(name, policy: policy(of: name), end: nil, changesMax: settings.bounds.pageChanges)
         effects.rows.append(.type(type, name: name))
         return type
     }
@@ -124,7 +126,7 @@ package struct BrokerState: Sendable {
         lines[row.type].window.insert(key, slot: slot, stamp: jobs[slot].stamp)
         lines.entries += 1
         wantsDispatch = true
-        if lines.entries > Limits.windowEntriesMax { evict(for: row.type) }
+        if lines.entries > settings.bounds.windowEntries { evict(for: row.type) }
     }
 
     /// All windows together are full: the longest gives up its last entry.
@@ -149,7 +151,7 @@ package struct BrokerState: Sendable {
         }
         let slot = jobs.insert(row, .scheduled)
         schedule.insert(key, slot: slot, stamp: jobs[slot].stamp)
-        if schedule.count > Limits.scheduledEntriesMax, let entry = schedule.evictLast(jobs, batch: openBatch) {
+        if schedule.count > settings.bounds.scheduledEntries, let entry = schedule.evictLast(jobs, batch: openBatch) {
             jobs.remove(entry.slot)
         }
     }

@@ -103,7 +103,7 @@ private struct InvariantCheck {
                 "\(line.name) counts \(line.counts.ready) ready jobs and \(known) are in memory")
         }
         expect(state.lines.entries == entries, "windows hold \(entries) entries, counted as \(state.lines.entries)")
-        expect(entries <= Limits.windowEntriesMax, "windows hold \(entries) entries, more than they may")
+        expect(entries <= state.settings.bounds.windowEntries, "windows hold \(entries) entries, more than they may")
     }
 
     func schedule() {
@@ -115,7 +115,7 @@ private struct InvariantCheck {
         expect(
             state.schedule.isWhole ? scheduled == Int64(live.count) : scheduled >= Int64(live.count),
             "\(scheduled) jobs count as scheduled and \(live.count) are in memory")
-        expect(live.count <= Limits.scheduledEntriesMax, "the schedule holds more than it may")
+        expect(live.count <= state.settings.bounds.scheduledEntries, "the schedule holds more than it may")
     }
 
     // MARK: Leases

@@ -36,11 +36,13 @@ package struct Lines: Sendable {
     }
 
     /// Adds the next type.
-    package mutating func add(_ name: String, policy: Policy, end: ReadyPosition?) -> TypeIndex {
+    package mutating func add(
+        _ name: String, policy: Policy, end: ReadyPosition?, changesMax: Int = Limits.pageChangesMax
+    ) -> TypeIndex {
         precondition(indexes[name] == nil && all.count < Limits.typesMax)
         let type = TypeIndex(all.count)
         indexes[name] = type
-        all.append(Line(name: name, policy: policy, window: Window(end: end)))
+        all.append(Line(name: name, policy: policy, window: Window(end: end, changesMax: changesMax)))
         return type
     }
 

@@ -38,9 +38,15 @@ package struct Window<Key: Hashable & Comparable & Sendable>: Sendable {
     private var changesLost = false
     /// The batch of the last change behind the end that is not in `changes`.
     private var lastUnremembered: UInt64 = 0
+    private let changesMax: Int
 
-    /// - Parameter end: nil for a line that is known to be empty on disk; the first key for one that may not be.
-    package init(end: Key?) { self.end = end }
+    /// - Parameters:
+    ///   - end: nil for a line that is known to be empty on disk; the first key for one that may not be.
+    ///   - changesMax: Changes that are remembered while a page is being read.
+    package init(end: Key?, changesMax: Int = Limits.pageChangesMax) {
+        self.end = end
+        self.changesMax = changesMax
+    }
 
     /// Whether a row with this key belongs into the window.
     package func covers(_ key: Key) -> Bool {
@@ -133,7 +139,7 @@ package struct Window<Key: Hashable & Comparable & Sendable>: Sendable {
 
     private mutating func remember(_ change: Change, _ batch: UInt64) {
         precondition(batch >= lastUnremembered && changes.last.map { $0.batch <= batch } ?? true)
-        if changes.count >= Limits.pageChangesMax {
+        if changes.count >= changesMax {
             changesLost = true
             changes.removeAll()
         }
