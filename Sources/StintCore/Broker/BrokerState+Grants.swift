@@ -57,7 +57,7 @@ extension BrokerState {
             choose(slot, for: worker, microseconds: estimate)
             taken += 1
         }
-        if lines[type].window.count < settings.bounds.pageRows / 2, !lines[type].window.isWhole { lines[type].isLow = true }
+        if !lines[type].window.isWhole, lines[type].window.count < pageRows / 2 { lines[type].isLow = true }
         return taken
     }
 
@@ -249,6 +249,13 @@ extension BrokerState {
 
     // MARK: Pages
 
+    /// Rows of one page of a ready line: a share of the bound that all windows have together, or pages of many long lines
+    /// would push each other out for ever.
+    private var pageRows: Int {
+        let share = settings.bounds.windowEntries / (2 * max(1, lines.partial))
+        return max(4, min(settings.bounds.pageRows, share))
+    }
+
     /// Asks for the pages that lines and schedule run short of.
     private mutating func requestPages(into effects: inout Effects) {
         for index in 0..<lines.count where lines.all[index].isLow {
@@ -256,10 +263,11 @@ extension BrokerState {
             lines[type].isLow = false
             guard !lines[type].window.isReading, !lines[type].window.isWhole else { continue }
             let from = lines[type].window.beginPage()
-            effects.pages.append(.ready(type, from: from, limit: settings.bounds.pageRows))
+            effects.pages.append(.ready(type, from: from, limit: pageRows))
         }
-        if schedule.count < settings.bounds.pageRows / 2, !schedule.isWhole, !schedule.isReading {
-            effects.pages.append(.scheduled(from: schedule.beginPage(), limit: settings.bounds.pageRows))
+        let scheduled = max(4, min(settings.bounds.pageRows, settings.bounds.scheduledEntries / 2))
+        if !schedule.isWhole, !schedule.isReading, schedule.count < scheduled / 2 {
+            effects.pages.append(.scheduled(from: schedule.beginPage(), limit: scheduled))
         }
     }
 

@@ -28,6 +28,8 @@ package struct Lines: Sendable {
     package init() {}
 
     package var count: Int { all.count }
+    /// Lines that are not whole in memory. Looked at before a page is asked for, which is rare.
+    package var partial: Int { all.count { !$0.window.isWhole } }
     package func index(of name: String) -> TypeIndex? { indexes[name] }
 
     package subscript(type: TypeIndex) -> Line {
