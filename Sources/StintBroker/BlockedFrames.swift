@@ -3,10 +3,10 @@ import StintTransport
 
 /// Frames that a socket did not take, by peer, the oldest first. A peer that leaves too much untaken is given up: a slow
 /// reader must not cost the broker its memory.
-struct BlockedFrames {
+package struct BlockedFrames {
     /// What one peer may leave untaken; libzmq and the network hold some more before anything comes here.
-    static let framesMax = 4_096
-    static let bytesMax = 16 * 1_048_576
+    package static let framesMax = 4_096
+    package static let bytesMax = 16 * 1_048_576
 
     private struct Queue {
         var frames: Deque<OutgoingFrame> = []
@@ -14,13 +14,15 @@ struct BlockedFrames {
     }
     private var queues: [PeerAddress: Queue] = [:]
 
-    var isEmpty: Bool { queues.isEmpty }
+    package init() {}
+
+    package var isEmpty: Bool { queues.isEmpty }
 
     /// Whether frames of this peer wait, so that a new one has to wait behind them.
-    func isWaiting(_ peer: PeerAddress) -> Bool { queues[peer] != nil }
+    package func isWaiting(_ peer: PeerAddress) -> Bool { queues[peer] != nil }
 
     /// Puts a frame behind those of its peer; false when there are too many, and then nothing was changed.
-    mutating func add(_ frame: OutgoingFrame) -> Bool {
+    package mutating func add(_ frame: OutgoingFrame) -> Bool {
         let bytes = frame.body.count
         if let queue = queues[frame.peer],
             queue.frames.count >= Self.framesMax || queue.bytes + bytes > Self.bytesMax
@@ -33,12 +35,12 @@ struct BlockedFrames {
     }
 
     /// Takes out everything that waits for a peer.
-    mutating func removeAll(for peer: PeerAddress) -> Deque<OutgoingFrame> {
+    package mutating func removeAll(for peer: PeerAddress) -> Deque<OutgoingFrame> {
         queues.removeValue(forKey: peer)?.frames ?? []
     }
 
     /// Offers the frames again, each peer's up to the first that is not taken.
-    mutating func retry(_ isTaken: (OutgoingFrame) -> Bool) {
+    package mutating func retry(_ isTaken: (OutgoingFrame) -> Bool) {
         for peer in Array(queues.keys) {
             while let frame = queues[peer]?.frames.first, isTaken(frame) {
                 queues[peer]?.frames.removeFirst()

@@ -149,7 +149,7 @@ final class BrokerLoop {
     // MARK: Out
 
     private func send() throws {
-        if !blocked.isEmpty { blocked.retry(offer) }
+        if !blocked.isEmpty { blocked.retry { turn.isOutdated($0) || offer($0) } }
         while let frame = try turn.nextFrame() {
             if !blocked.isWaiting(frame.peer), offer(frame) { continue }
             if !blocked.add(frame) { giveUp(frame) }

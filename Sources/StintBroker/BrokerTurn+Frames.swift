@@ -18,6 +18,13 @@ extension BrokerTurn {
         }
     }
 
+    /// Whether a frame that waited for its peer grants nothing any more: its leases ended meanwhile, and running the jobs
+    /// now would be work for nothing.
+    package func isOutdated(_ frame: OutgoingFrame) -> Bool {
+        guard let grants = frame.grants else { return false }
+        return !grants.jobs.contains { state.stillLeased($0) }
+    }
+
     /// There is nobody at this address any more. What the frame granted never left, so it goes back at once.
     package mutating func unreachable(_ frame: OutgoingFrame) {
         switch frame.destination {
