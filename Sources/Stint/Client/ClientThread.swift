@@ -11,6 +11,10 @@ final class ClientThread {
 
     private var session: UInt64 = 0
     private var isWelcome = false
+    private var isConnected = false
+    private var greetedAt = ContinuousClock.now
+    /// A HELLO that is not answered for so long on a connection that stands is said again.
+    private static let helloPatience: Duration = .seconds(3)
     private var welcomedAt: ContinuousClock.Instant?
     private var tryingSince = ContinuousClock.now
     private var rebuildAt: ContinuousClock.Instant?
@@ -37,8 +41,10 @@ final class ClientThread {
             while let frame = dealer.receive() { take(frame) }
             sendQueued()
             renewWatch()
+            greetAgain()
             let next = connection.failOverdue(connectedSince: welcomedAt, tryingSince: tryingSince)
-            patience = [next, rebuildAt, renewAt].compactMap { $0 }.min().map { max(.zero, $0 - .now) }
+            let nextHello = isConnected && !isWelcome ? greetedAt + Self.helloPatience : nil
+            patience = [next, rebuildAt, renewAt, nextHello].compactMap { $0 }.min().map { max(.zero, $0 - .now) }
         }
         connection.failEverything()
         dealer.close()
@@ -46,6 +52,7 @@ final class ClientThread {
 
     private func greet() {
         session = UInt64.random(in: 1...UInt64.max)
+        greetedAt = .now
         if isWelcome {
             isWelcome = false
             welcomedAt = nil
@@ -57,14 +64,22 @@ final class ClientThread {
         send(.clientHello(hello))
     }
 
+    /// A broker that gave this client up while its WELCOME was on the way waits for a word of it, as it does for the broker's.
+    private func greetAgain() {
+        if isConnected, !isWelcome, ContinuousClock.now - greetedAt >= Self.helloPatience { greet() }
+    }
+
     private func takeEvents() {
         while let event = dealer.nextEvent() {
             switch event {
-            case .connected, .retrying, .handshakeFailed: break
+            case .connected: isConnected = true
+            case .retrying, .handshakeFailed: break
             case .disconnected:
+                isConnected = false
                 // What was under way on the connection is lost; libzmq makes a new one, where a HELLO comes first.
                 greet()
             case .endpointLost:
+                isConnected = false
                 rebuildAt = .now + .milliseconds(Int.random(in: 200...500))
             }
         }
