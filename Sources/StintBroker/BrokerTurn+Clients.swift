@@ -7,6 +7,7 @@ extension BrokerTurn {
     /// Takes one frame from the socket of the clients. Never traps on what it says.
     package mutating func receive(fromClient frame: [UInt8], at peer: PeerAddress, now: Moment) throws {
         guard let (session, message) = opened(frame) else { return }
+        state.clocksRead(now, into: &effects)
         if case .clientHello(let hello) = message { return greet(hello, session, peer) }
         guard clients.hears(session, at: peer) else { return sayHello(to: .client(session), peer) }
         do {

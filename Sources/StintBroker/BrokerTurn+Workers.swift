@@ -8,6 +8,7 @@ extension BrokerTurn {
     /// Takes one frame from the socket of the workers. Never traps on what it says.
     package mutating func receive(fromWorker frame: [UInt8], at peer: PeerAddress, now: Moment) throws {
         guard let (session, message) = opened(frame) else { return }
+        state.clocksRead(now, into: &effects)
         if case .workerHello(let hello) = message { return greet(hello, session, peer, now) }
         guard workers.hears(session, at: peer), let worker = state.workers.slot(of: session) else {
             return sayHello(to: .worker(session), peer)

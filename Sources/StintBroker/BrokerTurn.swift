@@ -121,7 +121,11 @@ package struct BrokerTurn {
     /// Grants what can be granted, confirms what was settled, does the work of time. Returns when the next turn is due
     /// at the latest.
     package mutating func finish(at now: Moment) throws -> Instant {
+        state.clocksRead(now, into: &effects)
+        if !readsWorkers { state.isDeaf() }
         var wake = state.tick(at: now, into: &effects)
+        // A step looks up rows of this very turn, and finds those of the open batch.
+        absorb()
         if try stepOperation(at: now) { wake = now.instant }
         state.confirmSettlements(into: &effects)
         state.dispatch(at: now, into: &effects)

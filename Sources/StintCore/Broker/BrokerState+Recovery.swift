@@ -14,6 +14,7 @@ extension BrokerState {
         let hasScheduled = recovered.counts.contains { $0.scheduled > 0 }
         schedule = Window(end: hasScheduled ? .first : nil, changesMax: settings.bounds.pageChanges)
         operations = OperationTable(recovered.operations)
+        watchWallClock(since: recovered.numbers.wall, to: now, into: &effects)
 
         var rows: [Int64: JobRow] = [:]  // for lookup only
         for row in recovered.grantedJobs { rows[row.serial] = row }

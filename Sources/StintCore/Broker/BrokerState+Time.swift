@@ -1,15 +1,26 @@
 extension BrokerState {
-    /// All the work of time: what is due becomes ready, who was silent loses his leases, operations take a step.
-    /// Returns when it wants to be called again at the latest.
-    ///
-    /// Call it after the turn's inbound messages were applied: nothing expires while a sign of life lies unread.
-    package mutating func tick(at now: Moment, into effects: inout Effects) -> Instant {
+    /// A turn begins, or goes on: the clocks were read. Call it before the first event of a turn, so that whatever is
+    /// planned in it is planned on a clock whose steps are known.
+    package mutating func clocksRead(_ now: Moment, into effects: inout Effects) {
+        guard now != lastTurn else { return }
         precondition(now.instant >= lastTurn.instant, "time does not go back")
         // A broker that was not listening (stopped, or stuck in a commit) cannot say that others were silent.
         if now.instant - lastTurn.instant > settings.heartbeat { amnesty = now.instant }
         watchWallClock(from: lastTurn, to: now, into: &effects)
         lastTurn = now
+        numbers.wall = now.wall
+    }
 
+    /// The broker does not read what workers say, because too much waits for its disk: their silence means nothing, and
+    /// every lease has a full fresh period once it listens again.
+    package mutating func isDeaf() { amnesty = lastTurn.instant }
+
+    /// All the work of time: what is due becomes ready, who was silent loses his leases, operations take a step.
+    /// Returns when it wants to be called again at the latest.
+    ///
+    /// Call it after the turn's inbound messages were applied: nothing expires while a sign of life lies unread.
+    package mutating func tick(at now: Moment, into effects: inout Effects) -> Instant {
+        clocksRead(now, into: &effects)
         makeDueJobsReady(at: now, into: &effects)
         judgeSilence(at: now, into: &effects)
         return nextWake(at: now)

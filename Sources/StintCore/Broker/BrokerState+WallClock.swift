@@ -13,6 +13,19 @@ extension BrokerState {
     mutating func watchWallClock(from last: Moment, to now: Moment, into effects: inout Effects) {
         let step = (now.wall - last.wall) - (now.instant - last.instant)
         guard step > Self.wallStep || step < .zero - Self.wallStep else { return }
+        beginReplan(step, into: &effects)
+    }
+
+    /// Compares the clock with what it showed when the last batch of the former process was decided. How long there was
+    /// no broker is not known, so a step forward looks like a long rest, and backoffs that it ends are over; but a clock
+    /// that shows less was set back by at least the difference.
+    mutating func watchWallClock(since last: WallTime, to now: Moment, into effects: inout Effects) {
+        let step = now.wall - last
+        guard last != .none, step < .zero - Self.wallStep else { return }
+        beginReplan(step, into: &effects)
+    }
+
+    private mutating func beginReplan(_ step: Duration, into effects: inout Effects) {
         guard lines.all.contains(where: { $0.counts.scheduled > 0 }) else { return }
         begin(
             OperationRow(

@@ -13,6 +13,7 @@ extension RecoveredState {
         numbers.nextRank = broker["next_rank"]
         numbers.nextWorker = broker["next_worker"]
         numbers.nextOperation = broker["next_operation"]
+        numbers.wall = WallTime(milliseconds: broker["wall"])
         let highest = try Prepared(db, "SELECT highest_id FROM broker")
         if let (high, low) = try highest.first({ () throws(StoreError) in try highest.halves(0) }) {
             numbers.highestID = JobID(high: high, low: low)

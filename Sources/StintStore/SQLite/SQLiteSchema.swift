@@ -22,6 +22,9 @@ enum SQLiteSchema {
         migrator.registerMigration("1", foreignKeyChecks: .immediate) { db in
             try db.execute(sql: version1)
         }
+        migrator.registerMigration("2: the wall clock of the last batch", foreignKeyChecks: .immediate) { db in
+            try db.execute(sql: "ALTER TABLE broker ADD COLUMN wall INTEGER NOT NULL DEFAULT 0")
+        }
         return migrator
     }
 

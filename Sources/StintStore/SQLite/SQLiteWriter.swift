@@ -34,7 +34,7 @@ final class SQLiteWriter {
             db,
             """
             UPDATE broker SET batch = ?1, epoch = ?2, next_serial = ?3, next_rank = ?4, next_worker = ?5,
-                next_operation = ?6, highest_id = ?7
+                next_operation = ?6, highest_id = ?7, wall = ?8
             """)
         batch = UInt64(bitPattern: try Int64.fetchOne(db, sql: "SELECT batch FROM broker") ?? 0)
     }
@@ -62,6 +62,7 @@ final class SQLiteWriter {
         numbers.bind(5, values.nextWorker)
         numbers.bind(6, values.nextOperation)
         numbers.bind(7, high: values.highestID.high, low: values.highestID.low)
+        numbers.bind(8, values.wall.milliseconds)
         try numbers.run()
     }
 
