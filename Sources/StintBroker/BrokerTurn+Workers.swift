@@ -41,6 +41,7 @@ extension BrokerTurn {
             guard state.workers.slot(of: session) == nil else {
                 throw WireError.invalid(field: "envelope.session", "a HELLO begins a session that is not known yet")
             }
+            guard !state.isOutdated(hello) else { return sayHello(to: .worker(session), peer) }
             if workers.isFull { workers.keep { state.workers.slot(of: $0) != nil } }
             guard !workers.isFull else {
                 return refuse(

@@ -47,8 +47,8 @@ extension WorkerHello {
             held += leases.map { Held(lease: $0, state: state) }
         }
         self.init(
-            instance: InstanceID(high: instance.high, low: instance.low), name: message.name, pool: message.pool,
-            types: types, slots: Int(message.slots), held: held)
+            instance: InstanceID(high: instance.high, low: instance.low), incarnation: message.incarnation,
+            name: message.name, pool: message.pool, types: types, slots: Int(message.slots), held: held)
     }
 }
 

@@ -11,14 +11,20 @@ package struct WorkerHello: Hashable, Sendable {
         }
     }
     package var instance: InstanceID
+    /// Counts the sessions of the instance, from 1; 0 when the worker does not say.
+    package var incarnation: UInt32 = 0
     package var name: String
     package var pool: String
     package var types: [String]
     package var slots: Int
     package var held: [Held]
 
-    package init(instance: InstanceID, name: String, pool: String, types: [String], slots: Int, held: [Held]) {
+    package init(
+        instance: InstanceID, incarnation: UInt32 = 0, name: String, pool: String, types: [String], slots: Int,
+        held: [Held]
+    ) {
         self.instance = instance
+        self.incarnation = incarnation
         self.name = name
         self.pool = pool
         self.types = types
@@ -28,6 +34,13 @@ package struct WorkerHello: Hashable, Sendable {
 }
 
 extension BrokerState {
+    /// Whether the worker has begun a later session already: what comes late from a connection that broke must not take
+    /// it back to what it held then.
+    package func isOutdated(_ hello: WorkerHello) -> Bool {
+        guard hello.incarnation > 0, let worker = workers.slot(of: hello.instance) else { return false }
+        return hello.incarnation <= workers[worker].incarnation
+    }
+
     /// A worker begins a session. Leases that it names are moved to the new session; every other lease of its instance
     /// returns to ready at once, without an attempt: within one session nothing is unseen, so what a HELLO does not
     /// name never reached the worker.
@@ -38,7 +51,7 @@ extension BrokerState {
     package mutating func hello(
         _ hello: WorkerHello, session: SessionID, at now: Moment, into effects: inout Effects
     ) -> Refusal? {
-        precondition(Limits.slots.contains(hello.slots) && workers.slot(of: session) == nil)
+        precondition(Limits.slots.contains(hello.slots) && workers.slot(of: session) == nil && !isOutdated(hello))
         var types: [TypeIndex] = []
         for name in hello.types {
             if let type = type(named: name, into: &effects) { types.append(type) }
@@ -51,6 +64,7 @@ extension BrokerState {
         let worker = workers.slot(of: hello.instance) ?? addWorker(hello, at: now, into: &effects)
         leavePool(worker)
         workers.bind(worker, to: session)
+        workers[worker].incarnation = hello.incarnation
         workers[worker].slots = hello.slots
         workers[worker].types = types
         workers[worker].withdrawn = []

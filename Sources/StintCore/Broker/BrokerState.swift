@@ -84,6 +84,7 @@ package struct BrokerState: Sendable {
         nextForgetting = now.instant + .seconds(3600)
         openBatch = recovered.batch + 1
         recover(recovered, at: now, into: &effects)
+        numbers.wall = now.wall
     }
 
     /// The caller handed the open batch out; what is decided from now on belongs to this one.

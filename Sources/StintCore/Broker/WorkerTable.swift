@@ -5,6 +5,8 @@ package struct WorkerTable: Sendable {
         package var row: WorkerRow
         /// Nil: not heard since the broker started.
         package var session: SessionID?
+        /// Of its session; 0 when it did not say, or was not heard since the broker started.
+        package var incarnation: UInt32 = 0
         package var pool: Int32 = -1
         package var types: [TypeIndex] = []
         package var withdrawn: [TypeIndex] = []
