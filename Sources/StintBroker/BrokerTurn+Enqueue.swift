@@ -118,15 +118,16 @@ extension BrokerTurn {
     /// range read on disk.
     private mutating func lookUp(_ submissions: inout [Submission], now: Moment) throws {
         var highest = state.numbers.highestID
+        let limit = try firstAbove.above(highest, reader.firstID)
         var unsure: [Int] = []
         for index in submissions.indices {
             let id = submissions[index].id
-            if id > highest, id.isOfThePresent(at: now.wall) { highest = id } else { unsure.append(index) }
+            if id > highest, id < limit, id.isOfThePresent(at: now.wall) { highest = id } else { unsure.append(index) }
         }
         guard !unsure.isEmpty else { return }
 
         var known: [JobID: KnownJob] = [:]  // for lookup only
-        var cold: [JobID] = []
+        var cold: Set<JobID> = []  // for lookup only; one id may come twice
         var first: [JobID: Int] = [:]  // for lookup only
         for index in unsure {
             let id = submissions[index].id
@@ -135,7 +136,7 @@ extension BrokerTurn {
             } else if let row = overlay.row(id, open: open.jobs, committing: committing?.jobs ?? []) {
                 if let row { known[id] = KnownJob(row) }
             } else {
-                cold.append(id)
+                cold.insert(id)
             }
         }
         if !cold.isEmpty {

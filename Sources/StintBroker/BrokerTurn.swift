@@ -61,6 +61,7 @@ package struct BrokerTurn {
     var cache: PayloadCache
     var progress: [JobID: (token: FencingToken, bytes: Bytes)] = [:]
     var watchers = Watchers()
+    var firstAbove = FirstAbove()
     /// Answers to mutating requests of batches that are not durable yet, and some older ones.
     var answers = RecentAnswers()
     /// Pages asked for by the core; whoever reads them answers with ``pageRead(_:_:at:)``.
@@ -163,6 +164,7 @@ package struct BrokerTurn {
         var write = decided
         switch write.kind {
         case .insert:
+            if write.row.id > state.numbers.highestID { firstAbove.stored(write.row.id, batch: open.number) }
             let payload = write.payload.isNone ? Bytes([]) : open[write.payload]
             if write.row.state == .ready {
                 cache.put(
@@ -254,6 +256,7 @@ package struct BrokerTurn {
         committing = nil
         overlay.committed()
         answers.committed(number)
+        firstAbove.committed(number)
     }
 
     /// A page that was asked for has been read.

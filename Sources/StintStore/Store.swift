@@ -45,6 +45,9 @@ package protocol StoreReader: AnyObject {
     /// Which of these ids exist, with what an enqueue compares. `ids` is sorted; so is the answer.
     func known(_ ids: [JobID]) throws -> [KnownJob]
 
+    /// The lowest id above this one, or nil.
+    func firstID(above id: JobID) throws -> JobID?
+
     /// How the attempt with this token ended, if it is on record (as the last attempt of the row or in the history).
     func outcome(of token: FencingToken, serial: Int64) throws -> Outcome?
 

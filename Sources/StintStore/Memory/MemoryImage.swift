@@ -83,8 +83,7 @@ package struct MemoryImage: Sendable {
             guard let old = jobs.modify(write.row.serial, { $0.apply(write, of: batch) }) else {
                 preconditionFailure("job \(write.row.id) with serial \(write.row.serial) is to be changed, not there")
             }
-            removePlaces(of: old)
-            addPlaces(of: write.row)
+            movePlaces(of: old, to: write.row)
         case .delete:
             guard let job = jobs.remove(write.row.serial) else {
                 preconditionFailure("job \(write.row.id) with serial \(write.row.serial) is to be deleted, not there")
@@ -98,6 +97,18 @@ package struct MemoryImage: Sendable {
         for place in Place.all(of: row) {
             let isFree = places.insert(place, row.serial)
             precondition(isFree, "job \(row.id) with serial \(row.serial) takes the place of another: \(place)")
+        }
+    }
+
+    /// Its places by id stay, and the others do when nothing changed that they are made of.
+    private mutating func movePlaces(of old: JobRow, to row: JobRow) {
+        for type in [nil, row.type] {
+            let (before, after) = (Place(of: old, in: old.state, type: type), Place(of: row, in: row.state, type: type))
+            guard before != after else { continue }
+            let serial = places.remove(before)
+            precondition(serial == row.serial)
+            let isFree = places.insert(after, row.serial)
+            precondition(isFree, "job \(row.id) with serial \(row.serial) takes the place of another: \(after)")
         }
     }
 

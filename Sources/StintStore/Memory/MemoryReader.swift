@@ -22,6 +22,12 @@ final class MemoryReader: StoreReader {
         }
     }
 
+    func firstID(above id: JobID) throws -> JobID? {
+        read { image in
+            image.rows(from: .ofID(id), skipping: .ofID(id), limit: 1).first?.id
+        }
+    }
+
     func outcome(of token: FencingToken, serial: Int64) throws -> Outcome? {
         if token == .none { return nil }
         return read { image in

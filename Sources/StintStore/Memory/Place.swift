@@ -45,11 +45,13 @@ struct Place: Hashable, Comparable, Sendable {
         Place(state: nil, type: nil, first: id.high.inSignedOrder, second: id.low.inSignedOrder)
     }
 
+    /// Which of the orders it is in, as one number.
+    private var order: Int64 { (Int64(state?.rawValue ?? 0) << 32) + (Int64(type?.value ?? -1) + 1) }
+
     func isInOrder(of other: Place) -> Bool { state == other.state && type == other.type }
 
     static func < (left: Place, right: Place) -> Bool {
-        if left.state != right.state { return (left.state?.rawValue ?? 0) < (right.state?.rawValue ?? 0) }
-        if left.type != right.type { return (left.type?.value ?? -1) < (right.type?.value ?? -1) }
+        if left.order != right.order { return left.order < right.order }
         if left.first != right.first { return left.first < right.first }
         if left.second != right.second { return left.second < right.second }
         return left.serial < right.serial

@@ -120,6 +120,13 @@ struct SortedMap<Key: Comparable & Sendable, Value: Sendable>: Sendable {
         chunks.flatMap { zip($0.keys, $0.values).map { (key: $0, value: $1) } }
     }
 
+    /// Every entry, in order of their keys.
+    func visit(_ body: (borrowing Key, borrowing Value) -> Void) {
+        for chunk in chunks {
+            for index in chunk.keys.indices { body(chunk.keys[index], chunk.values[index]) }
+        }
+    }
+
     /// Makes room in a full chunk: a key at its very end starts a new chunk, any other halves it.
     private mutating func split(at index: inout Index) {
         let half = index.offset == Self.chunkMax ? Self.chunkMax : Self.chunkMax / 2

@@ -6,7 +6,7 @@ struct ReaderStatements {
     let begin, commit, rollback: Prepared
     let batchNumber: Prepared
     let rowByID, rowBySerial: Prepared
-    let idsFrom, typeAndDigest: Prepared
+    let idsFrom, idAbove, typeAndDigest: Prepared
     let lastOutcome, earlierOutcome: Prepared
     let readyAtPriority, readyBelowPriority, readyTypes: Prepared
     let pendingAt, pendingAfter, newest: Prepared
@@ -27,6 +27,7 @@ struct ReaderStatements {
         rowByID = try jobs("WHERE id = ?1")
         rowBySerial = try jobs("WHERE serial = ?1")
         idsFrom = try prepare("SELECT id, serial FROM jobs INDEXED BY jobs_id WHERE id BETWEEN ?1 AND ?2 ORDER BY id")
+        idAbove = try prepare("SELECT id FROM jobs INDEXED BY jobs_id WHERE id > ?1 ORDER BY id LIMIT 1")
         typeAndDigest = try prepare("SELECT type, digest FROM jobs WHERE serial = ?1")
         // After a replay the row has its token still, and no outcome: that is in the history.
         lastOutcome = try prepare(

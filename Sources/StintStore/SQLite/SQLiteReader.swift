@@ -57,6 +57,17 @@ final class SQLiteReader: StoreReader {
         }
     }
 
+    func firstID(above id: JobID) throws -> JobID? {
+        try read { statements in
+            let above = statements.idAbove
+            above.bind(1, high: id.high, low: id.low)
+            return try above.first { () throws(StoreError) in
+                let (high, low) = try above.halves(0)
+                return JobID(high: high, low: low)
+            }
+        }
+    }
+
     func outcome(of token: FencingToken, serial: Int64) throws -> Outcome? {
         if token == .none { return nil }
         return try readTogether { statements in
