@@ -3,7 +3,7 @@
 # checkout: make splits at spaces, and a path may hold one.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test build release format lint bench proto clean
+.PHONY: help run up test sim build release format lint bench proto clean
 export DOCS
 
 help: ## Show this list
@@ -17,6 +17,9 @@ up: release ## Build, start the cluster of cluster.json and keep it up until Ctr
 
 test: ## Every check: build, form of the sources, all tests: make test [TESTS=name]
 	@scripts/test $(if $(TESTS),--filter "$(TESTS)")
+
+sim: ## Simulated lives: make sim [SIM=A..B, or a time such as 3600s]
+	@scripts/sim "$(or $(SIM),600s)"
 
 build: ## Debug build
 	@scripts/build debug

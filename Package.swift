@@ -71,7 +71,10 @@ let package = Package(
             name: "StintCLI", dependencies: ["Stint", "StintBroker", "StintCore", arguments], swiftSettings: strict),
         .target(
             name: "StintTestKit",
-            dependencies: ["StintCore", "StintWire", "StintTransport", "StintStore", "StintBroker", "Stint"],
+            dependencies: [
+                "StintCore", "StintWire", "StintTransport", "StintStore", "StintBroker", "Stint",
+                collections("DequeModule"), collections("HeapModule"),
+            ],
             swiftSettings: strict),
         .executableTarget(name: "StintSim", dependencies: ["StintTestKit", arguments], swiftSettings: strict),
 

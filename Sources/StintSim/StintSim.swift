@@ -5,15 +5,17 @@ import StintTestKit
 /// Runs simulated lives of a cluster and says whether any rule was broken.
 ///
 ///     stint-sim --seeds 1..10000
-///     stint-sim --seed 42 --digest
+///     stint-sim --seed 42 --history
 @main
 struct StintSim: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stint-sim",
         abstract: "Runs simulated lives of a cluster, each made from one seed.",
         discussion: """
-            A life has clients, workers, crashes, failed commits, broken connections and jumping clocks. When a rule \
-            is broken, the seed and what happened last are printed and the exit code is 1. Same seed, same life.
+            A life has clients that ask for at least 2000 things, workers, and at least 20 faults: crashes between any \
+            two steps, failing disks, broken and half-open connections, silent and lying workers, leaping clocks. Every \
+            1000th seed is a long one: ten hours, 200 faults. When a rule is broken, the life is made as short as it can \
+            be and still break it, and what happened is printed; the exit code is 1. Same seed, same life.
             """)
 
     @Option(help: ArgumentHelp("Run the life of this seed.", valueName: "N"))
@@ -22,8 +24,11 @@ struct StintSim: ParsableCommand {
     @Option(help: ArgumentHelp("Run the lives of these seeds, both ends included.", valueName: "A..B"))
     var seeds: SeedRange?
 
-    @Option(help: "Random acts of each life before the faults stop; 500 to 2000 by its seed unless given.")
+    @Option(help: "Operations of clients in each life; 2000 unless given. Fewer mean fewer faults as well.")
     var operations: Int?
+
+    @Option(help: "Stop after so many seconds, whatever is left.")
+    var seconds: Double?
 
     @Flag(help: "Print the digest of each life: of every byte received and sent and of every commit.")
     var digest = false
@@ -31,9 +36,15 @@ struct StintSim: ParsableCommand {
     @Flag(help: "Print each seed before its life begins, to find the one that ends the process.")
     var verbose = false
 
+    @Flag(help: "Print everything that happens, also when no rule is broken.")
+    var history = false
+
+    @Flag(help: "Only say which seeds break which rules; look for no shorter lives.")
+    var brief = false
+
     func validate() throws {
-        guard operations.map({ $0 >= 0 }) ?? true else {
-            throw ValidationError("--operations is \(operations ?? 0); give 0 or more.")
+        guard operations.map({ $0 >= 1 }) ?? true else {
+            throw ValidationError("--operations is \(operations ?? 0); give 1 or more.")
         }
         guard (seed == nil) != (seeds == nil) else {
             throw ValidationError("Give either --seed N or --seeds A..B, such as --seeds 1..1000.")
@@ -41,36 +52,46 @@ struct StintSim: ParsableCommand {
     }
 
     func run() throws {
-        let range = seeds?.range ?? (seed ?? 0)...(seed ?? 0)
-        var lives = 0
-        var acts = 0
-        var frames = 0
-        var failures = 0
-        let clock = ContinuousClock()
-        let start = clock.now
-        for seed in range {
+        var tally = Tally()
+        let limit = seconds.map { ContinuousClock.now + .seconds($0) }
+        for seed in seeds?.range ?? (seed ?? 0)...(seed ?? 0) {
+            if let limit, ContinuousClock.now >= limit { break }
             if verbose { tell("seed \(seed)") }
+            let life = Simulation(LifePlan(seed: seed, operations: operations))
+            if history { life.tellHistory { print($0) } }
             do {
-                let report = try Simulation.run(seed: seed, operations: operations)
-                acts += report.operations
-                frames += report.frames
+                let report = try life.run()
+                tally.add(report)
                 if digest { print("\(seed) \(String(report.digest, radix: 16))") }
             } catch let failure as Simulation.Failure {
-                failures += 1
-                tell(failure.description)
-                if failures == 3 { break }
+                tally.failures += 1
+                tally.lives += 1
+                try explain(failure)
+                if tally.failures == (brief ? 20 : 3) { break }
             }
-            lives += 1
         }
-        let seconds = max(0.000_001, (clock.now - start) / .seconds(1))
+        tell(tally.description)
+        if tally.failures > 0 { throw ExitCode.failure }
+    }
+
+    private func explain(_ failure: Simulation.Failure) throws {
+        tell(failure.description)
+        if brief { return }
+        var shrinker = Shrinker(failure)
+        shrinker.shrink()
+        guard let shortest = Simulation.failure(of: shrinker.best.plan, keepsHistory: true) else {
+            throw ValidationError("The same plan was not the same life: that is a bug of the simulator.")
+        }
         tell(
             """
-            \(lives) lives, \(acts) operations, \(frames) frames in \(String(format: "%.1f", seconds)) s \
-            (\(String(format: "%.0f", Double(frames) / seconds)) frames/s, \
-            \(String(format: "%.1f", seconds * 1_000 / Double(max(1, lives)))) ms a life); \
-            \(failures == 0 ? "no rule was broken" : "\(failures) lives broke a rule")
+            the shortest life found that fails, after \(shrinker.tries) tries: \
+            \(shortest.plan.operations - shortest.plan.skippedRequests.count) requests at most, \
+            \(shortest.plan.faults.count) faults
+            \(shortest.history.map { "  " + $0 }.joined(separator: "\n"))
+            \(shortest.description)
+            commit \(Checkout.commit ?? "unknown"); to see it again: stint-sim --seed \(failure.plan.seed)\
+            \(operations.map { " --operations \($0)" } ?? "")
             """)
-        if failures > 0 { throw ExitCode.failure }
     }
 
     private func tell(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }

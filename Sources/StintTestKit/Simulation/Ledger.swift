@@ -1,22 +1,31 @@
 import StintCore
 
-/// What the world outside the broker was promised and did, written down as it happens: against it the broker's store is
-/// judged after every crash and at the end of a life.
+/// What the world was promised and did, written down as it happens: against it the broker is judged.
 struct Ledger {
     struct Job {
-        var type: String
-        var payload: [UInt8]
+        let id: JobID
+        let type: String
         /// The broker said that it is stored.
         var isAcknowledged = false
-        /// May be removed for good by a client's wish.
-        var mayBeDiscarded = false
+        /// May be gone once it is over: a client may discard it, or only a number of jobs is kept.
+        var mayBeRemoved: Bool
+        /// A client asked for it to be cancelled.
+        var isCancelAsked = false
+        /// The broker said that it will not run.
         var isCancelled = false
+        /// A client asked for dead jobs to be replayed, and this may have been one.
+        var mayBeReplayed = false
         /// The token whose completion the broker confirmed.
         var completed: FencingToken?
-        /// The greatest token that any worker was sent.
+        /// The last lease that was sent to a worker, and to which.
         var assigned = FencingToken.none
+        var worker = -1
+        /// A state that the broker said is saved for the next attempt.
+        var checkpoint: FencingToken?
         /// Completions that were sent, whatever became of them.
-        var completions: Set<FencingToken> = []
+        var completions: [FencingToken] = []
+        /// Attempts that began.
+        var began = 0
     }
 
     /// A child that travels with a completion.
@@ -25,103 +34,81 @@ struct Ledger {
         var token: FencingToken
     }
 
-    /// In the order in which they were first sent; dictionaries are for lookup only.
-    private(set) var ids: [JobID] = []
-    private var jobs: [JobID: Job] = [:]
+    /// In the order in which they were first sent.
+    private(set) var jobs: [Job] = []
+    private var places: [JobID: Int32] = [:]  // for lookup only
     private(set) var children: [(id: JobID, child: Child)] = []
-    private(set) var problems: [String] = []
+    /// Completions that bring a child whose id is another job's, which makes them failures for as long as that is there.
+    private(set) var failing: [LeaseReference: JobID] = [:]  // for lookup only
+    /// Attempts of which their worker was told that its word does not count; the message may still be on its way.
+    var refusals: Set<LeaseReference> = []  // for lookup only
+    /// The first answers to requests that are carried out once.
+    var answers: [RequestID: UInt64] = [:]  // for lookup only
+    var problems: [String] = []
 
-    subscript(id: JobID) -> Job? { jobs[id] }
+    subscript(id: JobID) -> Job? { places[id].map { jobs[Int($0)] } }
 
-    mutating func offered(_ id: JobID, type: String, payload: [UInt8]) {
-        guard jobs[id] == nil else { return }
-        ids.append(id)
-        jobs[id] = Job(type: type, payload: payload)
+    func pick(_ chance: inout Chance) -> Job? { chance.pick(jobs) }
+
+    private mutating func change(_ id: JobID, _ body: (inout Job) -> Void) {
+        if let place = places[id] { body(&jobs[Int(place)]) }
+    }
+
+    /// Whether some worker said so of this attempt, and the broker may have believed it.
+    func isCompletion(_ lease: LeaseReference) -> Bool {
+        if let taken = failing[lease] { return self[taken]?.mayBeRemoved ?? true }
+        return self[lease.id]?.completions.contains(lease.token) ?? false
+    }
+
+    // MARK: What was asked for
+
+    mutating func offered(_ id: JobID, type: String, mayBeRemoved: Bool) {
+        guard places[id] == nil else { return }
+        places[id] = Int32(jobs.count)
+        jobs.append(Job(id: id, type: type, mayBeRemoved: mayBeRemoved))
     }
 
     mutating func offered(_ id: JobID, as child: Child) { children.append((id, child)) }
+    mutating func completionFails(_ lease: LeaseReference, becauseOf taken: JobID) { failing[lease] = taken }
+    mutating func sentCompletion(_ lease: LeaseReference) { change(lease.id) { $0.completions.append(lease.token) } }
+    mutating func began(_ lease: LeaseReference) { change(lease.id) { $0.began += 1 } }
+    mutating func cancelAsked(_ id: JobID) { change(id) { $0.isCancelAsked = true } }
 
-    mutating func acknowledged(_ id: JobID) { jobs[id]?.isAcknowledged = true }
-    mutating func mayBeDiscarded(_ id: JobID) { jobs[id]?.mayBeDiscarded = true }
+    /// What was promised of it is kept; its id is free again.
+    mutating func wasRemoved(_ id: JobID) { change(id) { $0.mayBeRemoved = true } }
+
+    // MARK: What was said
+
+    mutating func acknowledged(_ id: JobID) { change(id) { $0.isAcknowledged = true } }
 
     mutating func cancelled(_ id: JobID) {
-        guard let job = jobs[id] else { return }
-        expect(job.completed == nil, "\(id) was completed, and then a cancel said that it will not run")
-        jobs[id]?.isCancelled = true
+        guard let job = self[id] else { return }
+        if job.completed != nil, !job.mayBeRemoved {
+            problems.append("\(id) was completed, and then a cancel said that it will not run")
+        }
+        change(id) { $0.isCancelled = true }
     }
 
-    mutating func assigned(_ assignment: SimulatedPeer.Assignment) {
-        guard let job = jobs[assignment.id] else { return problem("\(assignment.id) was never enqueued, and runs") }
-        expect(assignment.token > job.assigned, "\(assignment.id): the token \(assignment.token) does not rise")
-        expect(assignment.payload == job.payload, "\(assignment.id) is run with another payload")
-        expect(job.completed == nil, "\(assignment.id) is completed and is run again")
-        jobs[assignment.id]?.assigned = assignment.token
+    mutating func assigned(_ id: JobID, _ token: FencingToken, to worker: Int) {
+        change(id) {
+            $0.assigned = token
+            $0.worker = worker
+        }
     }
 
-    mutating func sentCompletion(_ lease: LeaseReference) { jobs[lease.id]?.completions.insert(lease.token) }
+    mutating func checkpointSaved(_ lease: LeaseReference) {
+        change(lease.id) { $0.checkpoint = max($0.checkpoint ?? lease.token, lease.token) }
+    }
 
-    /// The broker says that the completion under this token is on record.
+    /// The broker said that the completion under this token is on record.
     mutating func accepted(_ lease: LeaseReference) {
-        guard let job = jobs[lease.id] else { return }
-        if let first = job.completed, first != lease.token {
-            problem("\(lease.id) has two accepted completions, under \(first) and \(lease.token)")
+        guard let job = self[lease.id] else { return }
+        if let first = job.completed, first != lease.token, !job.mayBeRemoved {
+            problems.append("\(lease.id) has two accepted completions, under \(first) and \(lease.token)")
         }
-        jobs[lease.id]?.completed = lease.token
-    }
-
-    // MARK: Judgement
-
-    /// Judges what a store holds: nothing that was promised is missing.
-    mutating func judge(_ rows: [JobRow], results: (JobID) -> [UInt8]?, when: String) {
-        var found: [JobID: JobRow] = [:]
-        for row in rows { found[row.id] = row }
-        expect(found.count == rows.count, "\(when): a job is in the store twice")
-        for id in ids {
-            guard let job = jobs[id], !job.mayBeDiscarded else { continue }
-            guard let row = found[id] else {
-                expect(!job.isAcknowledged, "\(when): \(id) was acknowledged and is lost")
-                expect(job.completed == nil, "\(when): \(id) was completed and is lost")
-                continue
-            }
-            if let token = job.completed {
-                expect(
-                    row.state == .completed && row.token == token,
-                    "\(when): \(id) was completed under \(token) and is \(row.state.name) under \(row.token)")
-            }
-            if job.isCancelled {
-                expect(row.state == .cancelled, "\(when): \(id) was cancelled and is \(row.state.name)")
-            }
-            if row.state == .completed {
-                expect(
-                    job.completions.contains(row.token),
-                    "\(when): \(id) is completed under \(row.token), which nobody said")
-                expect(results(id) == Ledger.result(of: row.token), "\(when): \(id) has the result of another attempt")
-            }
-        }
-        judgeChildren(found, when: when)
-    }
-
-    /// Children are stored with the completion of their parent, or not at all.
-    private mutating func judgeChildren(_ found: [JobID: JobRow], when: String) {
-        var wanted: Set<JobID> = []
-        for (id, child) in children {
-            if let parent = found[child.parent], parent.state == .completed, parent.token == child.token {
-                wanted.insert(id)
-                if found[id] == nil { problem("\(when): the child \(id) of \(child.parent) is missing") }
-            }
-        }
-        for (id, child) in children where found[id] != nil && !wanted.contains(id) {
-            if jobs[child.parent]?.mayBeDiscarded == true { continue }
-            problem("\(when): the child \(id) is there, and no completion that brought it")
-        }
+        change(lease.id) { $0.completed = lease.token }
     }
 
     /// What a handler answers under this token.
     static func result(of token: FencingToken) -> [UInt8] { Array(token.description.utf8) }
-
-    mutating func expect(_ holds: Bool, _ sentence: @autoclosure () -> String) {
-        if !holds { problems.append(sentence()) }
-    }
-
-    mutating func problem(_ sentence: String) { problems.append(sentence) }
 }

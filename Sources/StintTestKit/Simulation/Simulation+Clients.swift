@@ -1,177 +1,196 @@
 import Foundation
 import StintCore
-import StintTransport
 import StintWire
 
-// The clients of a simulated life.
+// What the clients of a simulated world ask for: every message and every option there is.
 
 extension Simulation {
     func addClient() {
-        let client = SimulatedClientProcess(
-            freshName("client"), session: freshSession(), address: broker.freshAddress())
+        let index = clients.count
+        links.append(Link(side: .client, peer: index, latencyMicroseconds: network.magnitude(50...20_000)))
+        let client = ClientProcess(index, name: freshName("client"), session: freshSession(), link: links.count - 1)
         clients.append(client)
-        send(client.hello(), from: client)
+        connect(client.link)
+        client.begin(in: self)
     }
 
-    func clientActs() {
-        guard let client = pick(clients) else { return }
-        switch random.next(upTo: 99) {
-        case 0..<60: enqueue(client)
-        case 60..<66: repeatEnqueue(client)
-        case 66..<76:
-            guard let id = pick(ledger.ids) else { return }
-            note("\(client.name) cancels \(id)")
-            ask(.cancel(id, freshRequest()), client)
-        case 76..<84: replay(client)
-        case 84..<87: discardTrash(client)
-        case 87..<90:
-            if let id = pick(ledger.ids) { ask(.watch(id), client) }
-        case 90..<93:
-            if let id = pick(ledger.ids) { ask(.get(id), client) }
-        case 93..<96: ask(.list(pick([nil, .ready, .leased, .dead, .scheduled]) ?? nil, ""), client)
-        case 96..<97: ask(.status, client)
-        default:
-            // Its answers take too long: everything once more, on the same connection.
-            for message in client.again() { send(message, from: client) }
+    var liveClients: [ClientProcess] { clients.filter(\.isAlive) }
+
+    func killClient(_ client: ClientProcess) {
+        note("\(client.name) is killed")
+        client.isAlive = false
+        breakConnection(client.link, reconnects: false)
+        addClient()
+    }
+
+    /// It was refused for now.
+    func askAgainSoon(_ client: ClientProcess) {
+        client.asksAgain = true
+        events.add(.client(client.index), at: now.instant + .milliseconds(200))
+    }
+
+    func clientIsDue(_ client: ClientProcess) {
+        client.isDue(in: self)
+    }
+
+    // MARK: Requests
+
+    /// The request of this number, each with a chance of its own, and the next one a little later.
+    func makeRequest(_ number: Int) {
+        guard report.operations < plan.operations, !isHealed else { return }
+        var chance = Chance(plan.seed, .requests, number)
+        events.add(.request(number + 1), at: now.instant + chance.microseconds(0...plan.gapMicroseconds))
+        guard !plan.skippedRequests.contains(number), let client = chance.pick(liveClients) else {
+            // What is left out counts, so that the rest is what it was.
+            report.operations += 1
+            return
         }
+        report.operations += ask(&chance, by: client)
     }
 
-    private func ask(_ wish: SimulatedClientProcess.Wish, _ client: SimulatedClientProcess) {
-        send(client.message(for: wish), from: client)
+    /// Returns for how many operations it counts.
+    private func ask(_ chance: inout Chance, by client: ClientProcess) -> Int {
+        switch chance.int(0...99) {
+        case 0..<58: return enqueue(&chance, by: client)
+        case 58..<63: enqueueAgain(&chance, by: client)
+        case 63..<64: talkNonsense(&chance, by: client)
+        case 64..<73:
+            guard let job = ledger.pick(&chance) else { return 1 }
+            note("\(client.name) cancels \(job.id)")
+            ledger.cancelAsked(job.id)
+            client.ask(.cancel(job.id, freshRequest(&chance)), in: self)
+        case 73..<79: replay(&chance, by: client)
+        case 79..<82: discard(&chance, by: client)
+        case 82..<87:
+            guard let job = recent(&chance) else { return 1 }
+            client.ask(chance.percent(80) ? .watch(job.id) : .unwatch(job.id), in: self)
+        case 87..<92:
+            guard let job = ledger.pick(&chance) else { return 1 }
+            client.ask(.get(job.id, job), in: self)
+        case 92..<97:
+            let states: [JobState?] = [nil] + JobState.allCases
+            client.ask(
+                .list(
+                    chance.pick(states) ?? nil, chance.percent(50) ? "" : chance.pick(LifeSettings.types) ?? "",
+                    limit: chance.magnitude(1...50), cursor: Data(), seen: 0), in: self)
+        default: client.ask(.status, in: self)
+        }
+        return 1
     }
 
-    private func enqueue(_ client: SimulatedClientProcess) {
-        guard let type = pick(Self.types) else { return }
+    private func recent(_ chance: inout Chance) -> Ledger.Job? { chance.pick(ledger.jobs.suffix(50)) }
+
+    private func freshRequest(_ chance: inout Chance) -> RequestID {
+        RequestID(high: chance.next(), low: chance.next())
+    }
+
+    private func enqueue(_ chance: inout Chance, by client: ClientProcess) -> Int {
         var groups: [Stint_V1_JobGroup] = []
         var all: [JobID] = []
-        for _ in 0...random.next(upTo: 5) {
-            let id = freshID()
-            let payload = Array("\"\(id)\"".utf8)
-            var group = SimulatedBroker.group([id], type: type, payload: payload)
-            group.priority = chance(20) ? Int32(random.next(upTo: 4)) - 2 : 0
-            group.delayMs = chance(20) ? random.next(upTo: 3_000) : 0
-            group.attempts = chance(20) ? UInt32(1 + random.next(upTo: 2)) : 0
+        let most = chance.percent(3) ? 60 : 6
+        for _ in 0...chance.int(0...2) {
+            let type = chance.pick(LifeSettings.types) ?? LifeSettings.types[0]
+            let ids = (0..<chance.int(1...most)).map { _ in freshID(&chance) }
+            var group = Self.group(ids, type: type, payload: [])
+            group.payloads = Data(ids.flatMap(Self.payload))
+            group.payloadBytes = ids.map { UInt32(Self.payload(of: $0).count) }
+            options(&group, &chance)
             groups.append(group)
-            all.append(id)
-            ledger.offered(id, type: type, payload: payload)
-            if type == Self.types.last { ledger.mayBeDiscarded(id) }
+            all += ids
+            for id in ids {
+                ledger.offered(id, type: type, mayBeRemoved: type == LifeSettings.trash || settings.keepsFew)
+            }
         }
         note("\(client.name) enqueues \(all.map(\.description))")
-        ask(.enqueue(all, groups, isConflict: false), client)
+        client.ask(.enqueue(all, groups, isConflict: false), in: self)
+        return all.count
+    }
+
+    private func options(_ group: inout Stint_V1_JobGroup, _ chance: inout Chance) {
+        if chance.percent(20) { group.priority = Int32(chance.int(-2...2)) }
+        if chance.percent(8) { group.delayMs = UInt64(chance.int(1...3_000)) }
+        if chance.percent(8) { group.runAtMs = now.wall.milliseconds + Int64(chance.int(-2_000...3_000)) }
+        if chance.percent(15) { group.attempts = UInt32(chance.int(1...5)) }
+        if chance.percent(10) {
+            group.extras.user = "user-\(chance.int(1...9))"
+            group.extras.tags = ["a", "b"]
+            group.extras.metadata = Data("{}".utf8)
+            if let parent = chance.pick(ledger.jobs) {
+                group.extras.parent = Data(parent.id)
+                group.extras.root = Data(parent.id)
+            }
+            var header = Stint_V1_TraceHeader()
+            header.key = "traceparent"
+            header.value = "00-1-2-01"
+            group.extras.trace = [header]
+        }
     }
 
     /// The same id again: with the same content, or with another.
-    private func repeatEnqueue(_ client: SimulatedClientProcess) {
-        guard let id = pick(ledger.ids), let job = ledger[id] else { return }
-        // Only a parent that completed may bring a child into the world.
-        guard job.isAcknowledged, !job.mayBeDiscarded else { return }
-        let isConflict = chance(40)
-        let payload = isConflict ? Array("\"other\"".utf8) : job.payload
-        note("\(client.name) enqueues \(id) again\(isConflict ? ", as another job" : "")")
-        ask(
-            .enqueue(
-                [id], [SimulatedBroker.group([id], type: job.type, payload: payload)], isConflict: isConflict), client)
+    private func enqueueAgain(_ chance: inout Chance, by client: ClientProcess) {
+        guard let job = ledger.pick(&chance), job.isAcknowledged, !job.mayBeRemoved else { return }
+        let isConflict = chance.percent(40)
+        let payload = isConflict ? Array("\"other\"".utf8) : Self.payload(of: job.id)
+        note("\(client.name) enqueues \(job.id) again\(isConflict ? ", as another job" : "")")
+        client.ask(
+            .enqueue([job.id], [Self.group([job.id], type: job.type, payload: payload)], isConflict: isConflict),
+            in: self)
     }
 
-    private func replay(_ client: SimulatedClientProcess) {
-        var selection = Stint_V1_DeadSelection()
-        switch random.next(upTo: 2) {
-        case 0: selection.all = true
-        case 1: selection.type = pick(Self.types) ?? ""
-        default: selection.ids = Data(ids: (0..<3).compactMap { _ in pick(ledger.ids) })
+    private func talkNonsense(_ chance: inout Chance, by client: ClientProcess) {
+        let id = freshID(&chance)
+        var group = Self.group([id], type: LifeSettings.types[0], payload: Self.payload(of: id))
+        switch chance.int(0...4) {
+        case 0: group.type = "no type/name"
+        case 1: group.priority = 101
+        case 2: group.payloadBytes = [1]
+        case 3: group = Self.group([id], type: group.type, payload: Array(repeating: 0x31, count: 1_025))
+        default: group.attempts = 1_001
         }
-        guard selection.all || !selection.type.isEmpty || !selection.ids.isEmpty else { return }
+        client.ask(.nonsense([group]), in: self)
+    }
+
+    private func selection(_ chance: inout Chance, of jobs: [Ledger.Job], type: String) -> Stint_V1_DeadSelection? {
+        var selection = Stint_V1_DeadSelection()
+        switch chance.int(0...2) {
+        case 0 where type.isEmpty: selection.all = true
+        case 0, 1: selection.type = type.isEmpty ? chance.pick(LifeSettings.types) ?? "" : type
+        default: selection.ids = Data(ids: (0..<3).compactMap { _ in chance.pick(jobs)?.id })
+        }
+        return selection.all || !selection.type.isEmpty || !selection.ids.isEmpty ? selection : nil
+    }
+
+    private func replay(_ chance: inout Chance, by client: ClientProcess) {
+        guard let selection = selection(&chance, of: ledger.jobs, type: "") else { return }
         note("\(client.name) replays dead jobs")
-        ask(.replay(selection, freshRequest(), dryRun: chance(20)), client)
+        client.ask(.replay(selection, freshRequest(&chance), dryRun: chance.percent(20)), in: self)
     }
 
-    private func discardTrash(_ client: SimulatedClientProcess) {
-        var selection = Stint_V1_DeadSelection()
-        let trash = ledger.ids.filter { ledger[$0]?.mayBeDiscarded ?? false }
-        if chance(50), let id = pick(trash) {
-            selection.ids = Data(id)
-        } else {
-            selection.type = Self.types[Self.types.count - 1]
-        }
+    private func discard(_ chance: inout Chance, by client: ClientProcess) {
+        let trash = ledger.jobs.suffix(200).filter { $0.type == LifeSettings.trash }
+        guard let selection = selection(&chance, of: trash, type: LifeSettings.trash) else { return }
         note("\(client.name) discards dead jobs")
-        ask(.discard(selection, freshRequest()), client)
-    }
-
-    // MARK: The connection
-
-    func send(_ message: Stint_V1_Envelope.OneOf_Message, from client: SimulatedClientProcess) {
-        broker.deliver(fromClient: Frame.encode(message, session: client.session.value), at: client.address)
-    }
-
-    func breakConnection(of client: SimulatedClientProcess) {
-        discard(from: client.address)
-        client.inbox.removeAll()
-        client.address = broker.freshAddress()
-        beginSession(client)
-    }
-
-    private func beginSession(_ client: SimulatedClientProcess) {
-        client.session = freshSession()
-        send(client.hello(), from: client)
-        for message in client.again() { send(message, from: client) }
+        client.ask(.discard(selection, freshRequest(&chance), dryRun: chance.percent(20)), in: self)
     }
 
     // MARK: Answers
 
-    func read(_ client: SimulatedClientProcess) {
-        let inbox = client.inbox
-        client.inbox.removeAll()
-        for body in inbox {
-            guard let (session, message) = try? Frame.decode(body), session == client.session.value else { continue }
-            take(message, by: client)
-        }
-    }
-
-    private func take(_ message: Stint_V1_Envelope.OneOf_Message, by client: SimulatedClientProcess) {
-        switch message {
-        case .enqueued(let answer):
-            for request in answer.requests { stored(client.answered(request)) }
-            for item in answer.withDuplicates { stored(client.answered(item.request)) }
-            for item in answer.refused { refused(client.answered(item.request), item) }
-        case .cancelled(let answer):
-            guard case .cancel(let id, let request) = client.answered(answer.request) else { return }
-            note("\(id) is cancelled\(answer.wasRunning ? " while it runs" : "")")
-            same(request, answer.wasRunning ? 1 : 0)
-            if !answer.wasRunning { ledger.cancelled(id) }
-        case .operationAnswer(let answer):
-            switch client.answered(answer.request) {
-            case .replay(_, let request, _), .discard(_, let request):
-                same(request, answer.jobs << 32 | answer.operation)
-            case .enqueue, .cancel, .get, .list, .status, .watch, nil: break
-            }
-        case .refused(let refusal): refused(client.answered(refusal.request), refusal)
-        case .jobAnswer(let answer): _ = client.answered(answer.request)
-        case .jobsAnswer(let answer): _ = client.answered(answer.request)
-        case .statusAnswer(let answer): _ = client.answered(answer.request)
-        case .jobEvent(let event): _ = client.answered(event.request)
-        case .sayHello: beginSession(client)
-        default: break
-        }
-    }
-
-    private func stored(_ wish: SimulatedClientProcess.Wish?) {
-        guard case .enqueue(let ids, _, let isConflict) = wish else { return }
-        ledger.expect(!isConflict, "\(ids) were stored, although another job has the id")
-        for id in ids { ledger.acknowledged(id) }
-    }
-
-    private func refused(_ wish: SimulatedClientProcess.Wish?, _ refusal: Stint_V1_Refused) {
-        guard let wish else { return }
-        if case .enqueue(let ids, _, let isConflict) = wish, !isConflict {
-            ledger.problem("the enqueue of \(ids) was refused: \(refusal.message)")
-        }
-        if refusal.code == .invalid { ledger.problem("a client was refused: \(refusal.message)") }
-    }
-
     /// A request that is repeated gets the first answer.
-    private func same(_ request: RequestID, _ answer: UInt64) {
-        let first = answers[request] ?? answer
-        answers[request] = first
-        ledger.expect(first == answer, "a repeated request was answered with \(answer), and with \(first) before")
+    func isSameAnswer(to request: RequestID, _ answer: UInt64) {
+        let first = ledger.answers[request] ?? answer
+        ledger.answers[request] = first
+        expect(first == answer, "a repeated request was answered with \(answer), and with \(first) before")
+    }
+
+    func mayBeGone(_ ids: [JobID]) -> Bool { ids.contains { ledger[$0]?.mayBeRemoved ?? true } }
+
+    func isConsistent(_ status: Stint_V1_StatusAnswer) {
+        var sum = Stint_V1_StateCounts()
+        for type in status.types { sum.add(type.counts) }
+        expect(sum == status.counts, "the counts of a status are not those of its types")
+        let leases = status.workers.reduce(0) { $0 + UInt64($1.leases) }
+        expect(
+            leases <= status.counts.leased, "workers hold \(leases) leases, and \(status.counts.leased) jobs are leased"
+        )
     }
 }

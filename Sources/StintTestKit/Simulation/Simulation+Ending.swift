@@ -1,44 +1,139 @@
 import StintCore
-import StintWire
+import StintStore
 
 extension Simulation {
-    /// The faults stop; everybody is honest from here. Within three lease periods every job must have come to its end.
+    /// Everything heals, and everybody is honest from here. Within three lease periods all must be done.
     func end() throws {
-        note("the faults stop")
-        isHonest = true
-        broker.holdsCommits = false
-        broker.holdsPages = false
-        broker.failsNextCommit = nil
-        broker.stepWall(by: wallDebt)
-        for worker in workers { worker.silentUntil = nil }
-        for client in clients { breakConnection(of: client) }
-        // Those that serve few types leave; new ones serve all.
-        for worker in workers { drain(worker) }
-        let steps = Int(Self.settings.lease.inMilliseconds * 3 / 250)
-        for _ in 0..<steps {
-            // As fast as the broker grants: no backlog may be the reason that something is left.
-            for _ in 0..<8 {
-                for worker in workers { finish(worker) }
-                turn()
-            }
-            pass(.milliseconds(250))
-        }
+        note("everything heals")
+        isHealed = true
+        healAll()
+        let limit = now.instant + settings.lease * 3
+        while !isDone, now.instant < limit { run(until: now.instant + .milliseconds(200)) }
         try check()
-        judgeStore("at the end")
-        for row in broker.storedRows() where !row.state.isFinal {
-            ledger.problem(
+        expect(broker.isQuiet, "the broker is not done three lease periods after the last fault")
+        judgeEnd()
+        try failIfBroken()
+        try everyWorkerIsFed()
+    }
+
+    private func healAll() {
+        broker.faults.failsCommit = nil
+        broker.faults.failsRead = false
+        broker.faults.isFull = false
+        broker.stepsLeft = nil
+        broker.isPaused = false
+        diskSlowness = 1
+        setWallClock(ahead: .zero)
+        auditor.wallClockMoved(to: now.wall)
+        if !broker.isUp { events.add(.brokerStarts, at: now.instant) }
+        for link in links.indices {
+            links[link].isBlocked = false
+            links[link].latencyMicroseconds = 200
+            if links[link].toBroker.passage == .lost || links[link].toPeer.passage == .lost {
+                breakConnection(link)
+            } else {
+                open(link)
+            }
+        }
+        for worker in liveWorkers {
+            worker.isLying = false
+            if worker.pausedUntil != nil { worker.wake(in: self) }
+            worker.hurry(in: self)
+        }
+        for client in liveClients where client.pausedUntil != nil { client.wake(in: self) }
+        // Those that serve few types leave; new ones serve all.
+        for worker in liveWorkers { worker.drain(in: self) }
+        broker.lookAround()
+    }
+
+    private var isDone: Bool {
+        guard broker.isQuiet, liveClients.allSatisfy(\.unanswered.isEmpty), liveWorkers.allSatisfy(\.isIdle) else {
+            return false
+        }
+        return auditor.unfinished(at: now.wall) == 0 && broker.turn.state.operations.all.isEmpty
+    }
+
+    private func judgeEnd() {
+        let disk = broker.image
+        var found: [JobID: JobRow] = [:]  // for lookup only
+        for row in disk.rows {
+            found[row.id] = row
+            guard !row.state.isFinal, !Auditor.waitsForItsTime(row, now.wall) else { continue }
+            problem(
                 """
-                \(row.id) is \(row.state.name) three lease periods after the last fault; \
-                it is \(broker.turn.state.jobs[row.id].map { "\($0.place)" } ?? "not") in memory
+                \(row.id) is \(row.state.name) three lease periods after the last fault; it is \
+                \(broker.turn.state.jobs[row.id].map { "\($0.place)" } ?? "not") in memory, and due in \
+                \(row.runAt - now.wall)\(row.isBackoff ? " by a backoff" : "")
                 """)
         }
-        for client in clients where !client.unanswered.isEmpty {
-            ledger.problem("\(client.unanswered.count) requests of \(client.name) were never answered")
+        for job in ledger.jobs { judge(job, found[job.id], result: { disk.result(of: job.id) }) }
+        judgeChildren(found)
+        for client in liveClients where !client.unanswered.isEmpty {
+            problem("\(client.unanswered.count) requests of \(client.name) were never answered")
         }
-        for worker in workers where !worker.session.unconfirmed.isEmpty {
-            ledger.problem("settlements of \(worker.name) were never confirmed")
+        for worker in liveWorkers where !worker.session.unconfirmed.isEmpty {
+            problem("settlements of \(worker.name) were never confirmed")
         }
-        if !broker.turn.state.operations.all.isEmpty { ledger.problem("an operation never ended") }
+        expect(broker.turn.state.operations.all.isEmpty, "an operation never ended")
+    }
+
+    /// What was promised of a job, against what the disk holds.
+    private func judge(_ job: Ledger.Job, _ row: JobRow?, result: () -> [UInt8]) {
+        guard !job.mayBeRemoved else { return }
+        guard let row else {
+            return expect(
+                !job.isAcknowledged && job.completed == nil, "\(job.id) was acknowledged and is lost")
+        }
+        if let token = job.completed {
+            expect(
+                row.state == .completed && row.token == token,
+                "\(job.id) was completed under \(token) and is \(row.state.name) under \(row.token)")
+        }
+        if job.isCancelled { expect(row.state == .cancelled, "\(job.id) was cancelled and is \(row.state.name)") }
+        if row.state == .completed {
+            expect(
+                ledger.isCompletion(LeaseReference(id: job.id, token: row.token)),
+                "\(job.id) is completed under \(row.token), which nobody said")
+            expect(result() == Ledger.result(of: row.token), "\(job.id) has the result of another attempt")
+        }
+    }
+
+    /// Children are stored with the completion of their parent, or not at all.
+    private func judgeChildren(_ found: [JobID: JobRow]) {
+        guard !settings.keepsFew else { return }
+        var wanted: Set<JobID> = []  // for lookup only
+        for (id, child) in ledger.children {
+            if let parent = found[child.parent], parent.state == .completed, parent.token == child.token {
+                wanted.insert(id)
+                expect(
+                    found[id] != nil || ledger[id]?.mayBeRemoved == true,
+                    "the child \(id) of \(child.parent) is missing")
+            }
+        }
+        // A parent that is gone may have brought it.
+        for (id, child) in ledger.children where ledger[child.parent]?.mayBeRemoved ?? true { wanted.insert(id) }
+        for (id, child) in ledger.children where found[id] != nil && !wanted.contains(id) {
+            problem("the child \(id) is there, and no completion that brought it")
+        }
+    }
+
+    /// Every worker gets work: as many jobs as there are slots reach all of them.
+    private func everyWorkerIsFed() throws {
+        let before = liveWorkers.map { ($0, $0.ranSinceHealing) }
+        guard let client = liveClients.first else { return }
+        var chance = Chance(plan.seed, .clients)
+        let slots = liveWorkers.reduce(0) { $0 + $1.slots }
+        let ids = (0..<slots * 2).map { _ in freshID(&chance) }
+        for id in ids { ledger.offered(id, type: LifeSettings.types[0], mayBeRemoved: true) }
+        var group = Self.group(ids, type: LifeSettings.types[0], payload: Self.payload(of: ids[0]))
+        group.payloads.removeAll()
+        for id in ids { group.payloads.append(contentsOf: Self.payload(of: id)) }
+        client.ask(.enqueue(ids, [group], isConflict: false), in: self)
+        run(until: now.instant + .seconds(1))
+        for (worker, ran) in before where worker.isAlive {
+            expect(worker.ranSinceHealing > ran, "\(worker.name) is given no work although there is enough")
+        }
+        for sentence in auditor.takeProblems() { problem(sentence) }
         try failIfBroken()
     }
 }

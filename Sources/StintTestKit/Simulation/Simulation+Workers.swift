@@ -1,283 +1,204 @@
 import Foundation
 import StintCore
-import StintTransport
 import StintWire
 
-// The workers of a simulated life. Their session follows the real rules; what their handlers do is chance.
+// The workers of a simulated world, and what their handlers do.
 
 extension Simulation {
     func addWorker() {
-        let types = Self.types.filter { _ in chance(75) }
-        let worker = SimulatedWorkerProcess(
-            freshName("worker"), instance: InstanceID(high: random.next(), low: random.next()),
-            session: freshSession(), types: types.isEmpty || isHonest ? Self.types : types,
-            slots: 1 + Int(random.next(upTo: 5)), address: broker.freshAddress(), at: broker.now,
-            settings: Self.settings)
+        let types = isHealed ? LifeSettings.types : LifeSettings.types.filter { _ in handlers.percent(75) }
+        let index = workers.count
+        let name = freshName("worker")
+        // The link asks whether its peer is alive, so the worker has to be there first.
+        links.append(Link(side: .worker, peer: index, latencyMicroseconds: network.magnitude(50...20_000)))
+        let worker = WorkerProcess(
+            index, name: name, instance: freshInstance(), session: freshSession(),
+            types: types.isEmpty ? LifeSettings.types : types, slots: handlers.int(1...6), link: links.count - 1,
+            settings: settings, at: now)
         workers.append(worker)
-        note("\(worker.name) starts with \(worker.slots) slots for \(worker.types.joined(separator: ", "))")
-        var actions: [WorkerSession.Action] = []
-        worker.session.start(&actions)
-        perform(actions, of: worker)
+        note("\(name) starts with \(worker.slots) slots for \(worker.types.joined(separator: ", "))")
+        connect(worker.link)
+        worker.start(in: self)
     }
 
-    func workerActs() {
-        guard let worker = pick(workers), !worker.isSilent(at: broker.now) else { return }
-        switch random.next(upTo: 99) {
-        case 0..<70: finish(worker)
-        case 70..<78:
-            if let running = pick(worker.running) { send(worker.checkpoint(running), from: worker) }
-        case 78..<86:
-            if let running = pick(worker.running) { send(worker.progress(running), from: worker) }
-        case 86..<93: lie(worker)
-        case 93..<95:
-            guard let type = pick(worker.types), type != Self.types[0] else { return }
-            note("\(worker.name) withdraws \(type)")
-            var message = Stint_V1_Withdraw()
-            message.type = type
-            message.reason = "its program is gone"
-            send(.withdraw(message), from: worker)
-        default: tick(worker)
+    var liveWorkers: [WorkerProcess] { workers.filter(\.isAlive) }
+
+    func workerIsDue(_ worker: WorkerProcess) {
+        if worker.isCalled(at: now.instant) { worker.work(in: self) }
+    }
+
+    /// It ended by itself, and another one starts.
+    func workerEnds(_ worker: WorkerProcess) {
+        worker.isAlive = false
+        addWorker()
+    }
+
+    func killWorker(_ worker: WorkerProcess) {
+        note("\(worker.name) is killed")
+        worker.isAlive = false
+        breakConnection(worker.link, reconnects: false)
+        addWorker()
+    }
+
+    // MARK: Handlers
+
+    /// What becomes of an attempt that begins now, by chance of its own.
+    func run(_ attempt: WorkerProcess.Attempt, by worker: WorkerProcess) -> WorkerProcess.Running {
+        ledger.began(attempt.lease)
+        if isHealed {
+            worker.ranSinceHealing += 1
+            return WorkerProcess.Running(
+                attempt: attempt, began: now.instant, ends: now.instant + .milliseconds(1), outcome: .completed)
         }
-    }
-
-    func tick(_ worker: SimulatedWorkerProcess) {
-        var actions: [WorkerSession.Action] = []
-        _ = worker.session.tick(fresh: freshSession(), at: broker.now, &actions)
-        perform(actions, of: worker)
-        actions.removeAll()
-        worker.session.endIfDone(&actions)
-        perform(actions, of: worker)
-        if worker.hasEnded {
-            note("\(worker.name) ends")
-            workers.removeAll { $0 === worker }
-            addWorker()
+        var chance = Chance(
+            plan.seed, .handlers, Int(truncatingIfNeeded: attempt.lease.id.low ^ attempt.lease.token.sequence))
+        var outcome: Stint_V1_SettleDetail.Outcome = chance.pick([
+            (70, .completed), (14, .failed), (3, .errored), (3, .crashed), (4, .snoozed), (4, .released),
+            (2, .timedOut),
+        ])
+        var time = chance.microseconds(100...settings.runMillisecondsMax * 1_000)
+        if chance.percent(1) { time = chance.milliseconds(500...4_000) }
+        // The worker enforces the timeout; one that lies does not.
+        if outcome == .timedOut || (time > attempt.timeout && !worker.isLying) {
+            (time, outcome) = (attempt.timeout, .timedOut)
         }
+        // What ends at about the same time is settled together, as it is by a thread that has more to do.
+        let grid = settings.settleGridNanoseconds
+        let ends = ((now.instant + time).nanoseconds + grid - 1) / grid * grid
+        return WorkerProcess.Running(
+            attempt: attempt, began: now.instant, ends: Instant(nanoseconds: ends), outcome: outcome)
     }
 
-    // MARK: Settling
-
-    /// Some of what runs comes to its end.
-    func finish(_ worker: SimulatedWorkerProcess) {
-        guard !worker.running.isEmpty else { return }
-        let count = isHonest ? worker.running.count : 1 + Int(random.next(upTo: UInt64(worker.running.count - 1)))
-        let ended = Array(worker.running.prefix(count))
-        settle(ended.map { ($0, isHonest ? .completed : outcome()) }, by: worker)
-    }
-
-    private func outcome() -> Stint_V1_SettleDetail.Outcome {
-        switch random.next(upTo: 99) {
-        case 0..<65: .completed
-        case 65..<80: .failed
-        case 80..<85: .errored
-        case 85..<88: .timedOut
-        case 88..<91: .crashed
-        case 91..<95: .snoozed
-        default: .released
-        }
-    }
-
-    /// Settles attempts, one message for each epoch.
-    func settle(
-        _ items: [(lease: SimulatedPeer.Assignment, outcome: Stint_V1_SettleDetail.Outcome)],
-        by worker: SimulatedWorkerProcess
-    ) {
-        var rest = items
-        while let epoch = rest.first?.lease.token.epoch {
-            let group = rest.filter { $0.lease.token.epoch == epoch }
-            rest.removeAll { $0.lease.token.epoch == epoch }
-            settleGroup(group, by: worker)
-        }
-    }
-
-    private func settleGroup(
-        _ items: [(lease: SimulatedPeer.Assignment, outcome: Stint_V1_SettleDetail.Outcome)],
-        by worker: SimulatedWorkerProcess
-    ) {
-        var completions: [(index: Int, lease: LeaseReference)] = []
-        var entries: [(lease: SimulatedPeer.Assignment, detail: Stint_V1_SettleDetail?, result: [UInt8])] = []
+    /// The settle message of attempts that ended, all of one epoch.
+    func settlement(
+        of items: [(attempt: WorkerProcess.Attempt, outcome: Stint_V1_SettleDetail.Outcome, microseconds: UInt32)],
+        by worker: WorkerProcess
+    ) -> WorkerProcess.Settlement {
+        let leases = items.map(\.attempt.lease)
+        var message = Self.columns(leases, microseconds: items.map(\.microseconds))
+        var completions: [Int] = []
         for (index, item) in items.enumerated() {
+            note("\(worker.name) settles \(item.attempt.lease.id) under \(item.attempt.lease.token): \(item.outcome)")
             var detail = Stint_V1_SettleDetail()
+            detail.index = UInt32(index)
             detail.outcome = item.outcome
-            var isCompletion = item.outcome == .completed
-            if isCompletion {
-                let isConflict = addChildren(to: &detail, of: item.lease)
-                isCompletion = !isConflict
-            } else if item.outcome == .snoozed {
-                detail.retryAfterMs = random.next(upTo: 2_000)
-            } else if item.outcome != .released {
+            var result: [UInt8] = []
+            switch item.outcome {
+            case .completed:
+                result = Ledger.result(of: item.attempt.lease.token)
+                if let taken = addChildren(to: &detail, of: item.attempt.lease) {
+                    ledger.completionFails(item.attempt.lease, becauseOf: taken)
+                } else {
+                    completions.append(index)
+                    ledger.sentCompletion(item.attempt.lease)
+                }
+            case .snoozed: detail.retryAfterMs = handlers.next() % 1_000
+            case .released, .cancelled: break
+            case .failed, .errored, .timedOut, .crashed, .UNRECOGNIZED:
                 detail.error = "chance"
-                detail.permanent = chance(10)
+                detail.permanent = handlers.percent(8)
+                if handlers.percent(10) { detail.retryAfterMs = handlers.next() % 500 }
             }
-            if isCompletion {
-                completions.append((index, item.lease.lease))
-                ledger.sentCompletion(item.lease.lease)
-            }
-            entries.append(
-                (item.lease, detail, item.outcome == .completed ? Ledger.result(of: item.lease.token) : []))
-            note("\(worker.name) settles \(item.lease.id) under \(item.lease.token): \(item.outcome)")
-            worker.past.append(item.lease)
+            if handlers.percent(5) { detail.log = Data("a line\n".utf8) }
+            if handlers.percent(5) { detail.progress = Data("1".utf8) }
+            message.resultBytes.append(UInt32(result.count))
+            message.results.append(contentsOf: result)
+            if detail != Self.plainDetail(index) { message.details.append(detail) }
         }
-        let leases = items.map(\.lease.lease)
-        for lease in leases { worker.drop(lease) }
-        var actions: [WorkerSession.Action] = []
-        let message = SimulatedBroker.settlement(entries, number: 0)
-        let key = worker.session.settled(leases, &actions)
-        worker.settlements[key] = .init(message: message, completions: completions)
-        perform(actions, of: worker)
+        return WorkerProcess.Settlement(message: message, leases: leases, completions: completions)
+    }
+
+    private static func plainDetail(_ index: Int) -> Stint_V1_SettleDetail {
+        var detail = Stint_V1_SettleDetail()
+        detail.index = UInt32(index)
+        return detail
+    }
+
+    private static func columns(_ leases: [LeaseReference], microseconds: [UInt32]) -> Stint_V1_Settle {
+        var message = Stint_V1_Settle()
+        message.epoch = leases[0].token.epoch
+        message.ids = Data(ids: leases.map(\.id))
+        message.sequences = leases.map(\.token.sequence)
+        message.runMicroseconds = microseconds
+        return message
     }
 
     /// Now and then a completion brings children: new ones, one that several parents bring, or one that conflicts.
-    private func addChildren(to detail: inout Stint_V1_SettleDetail, of lease: SimulatedPeer.Assignment) -> Bool {
-        guard !isHonest, chance(15) else { return false }
-        if chance(15), let taken = pick(ledger.ids), let job = ledger[taken], job.isAcknowledged, !job.mayBeDiscarded {
-            detail.children = [SimulatedBroker.group([taken], type: job.type, payload: Array("\"other\"".utf8))]
-            return true
+    ///
+    /// - Returns: The job that one of them conflicts with, so that the attempt will have failed.
+    private func addChildren(to detail: inout Stint_V1_SettleDetail, of lease: LeaseReference) -> JobID? {
+        guard !isHealed, handlers.percent(6) else { return nil }
+        if handlers.percent(15), let taken = ledger.pick(&handlers), taken.isAcknowledged, !taken.mayBeRemoved {
+            detail.children = [Self.group([taken.id], type: taken.type, payload: Array("\"other\"".utf8))]
+            return taken.id
         }
-        for _ in 0...random.next(upTo: 2) {
-            // The half of all parents share a few children.
-            let isShared = chance(50)
+        for _ in 0...handlers.int(0...2) {
+            // Half of all parents share a few children.
+            let isShared = handlers.percent(50)
             let id =
                 isShared
-                ? JobID(milliseconds: 1_700_000_000_000, counter: UInt16(random.next(upTo: 40)), random: 1)
-                : freshID()
-            let payload = Array("\"\(id)\"".utf8)
-            if ledger[id] == nil { ledger.offered(id, type: Self.types[0], payload: payload) }
+                ? JobID(milliseconds: 1_700_000_000_000, counter: UInt16(handlers.int(0...40)), random: 1)
+                : freshID(&handlers)
+            let payload = Self.payload(of: id)
+            ledger.offered(id, type: LifeSettings.types[0], mayBeRemoved: settings.keepsFew)
             ledger.offered(id, as: Ledger.Child(parent: lease.id, token: lease.token))
-            detail.children.append(SimulatedBroker.group([id], type: Self.types[0], payload: payload))
+            detail.children.append(Self.group([id], type: LifeSettings.types[0], payload: payload))
         }
-        return false
+        return nil
     }
 
-    /// Settles, again, what it has settled before or lost.
-    private func lie(_ worker: SimulatedWorkerProcess) {
-        guard let lease = pick(worker.past) else { return }
-        note("\(worker.name) says once more that \(lease.id) failed under \(lease.token)")
-        settle([(lease, .failed)], by: worker)
-    }
-
-    // MARK: The session
-
-    func perform(_ actions: [WorkerSession.Action], of worker: SimulatedWorkerProcess) {
-        for action in actions {
-            switch action {
-            case .hello:
-                note("\(worker.name) says hello")
-                send(worker.hello(), from: worker)
-            case .heartbeat(let number): send(worker.heartbeat(number), from: worker)
-            case .start, .suspend, .resume: break
-            case .abandon(let lease): worker.drop(lease)
-            case .cancel(let lease):
-                worker.stopping.append(lease)
-                let held = (worker.waiting + worker.running).filter { $0.lease == lease }
-                if chance(70) { settle(held.map { ($0, .cancelled) }, by: worker) }
-            case .settle(let key, let number):
-                guard var message = worker.settlements[key]?.message else { continue }
-                message.number = number
-                send(.settle(message), from: worker)
-            case .forget(let key):
-                guard let settlement = worker.settlements.removeValue(forKey: key) else { continue }
-                for completion in settlement.completions { ledger.accepted(completion.lease) }
-            case .recall: settle(worker.waiting.map { ($0, .released) }, by: worker)
-            case .drain: send(.drain(Stint_V1_Drain()), from: worker)
-            case .bye:
-                send(.bye(Stint_V1_Bye()), from: worker)
-                worker.hasEnded = true
-            case .rebuild:
-                discard(from: worker.address)
-                worker.address = broker.freshAddress()
-            }
+    /// A settlement of leases that the worker does not hold, if it can think of one.
+    func lie(of worker: WorkerProcess) -> WorkerProcess.Settlement? {
+        guard handlers.percent(20), let job = ledger.pick(&handlers), job.assigned != .none else { return nil }
+        let token =
+            handlers.percent(70)
+            ? job.assigned
+            : FencingToken(epoch: job.assigned.epoch, sequence: job.assigned.sequence + UInt64(handlers.int(1...50)))
+        let lease = LeaseReference(id: job.id, token: token)
+        guard !worker.holds(lease), job.worker != worker.index else { return nil }
+        note("\(worker.name) lies about \(lease.id) under \(lease.token)")
+        var message = Self.columns([lease], microseconds: [1])
+        let lie = Array("\"lie\"".utf8)
+        message.resultBytes = [UInt32(lie.count)]
+        message.results = Data(lie)
+        if handlers.percent(50) {
+            var detail = Stint_V1_SettleDetail()
+            detail.outcome = .failed
+            detail.permanent = true
+            message.details = [detail]
         }
+        return WorkerProcess.Settlement(message: message, leases: [lease], completions: [])
     }
 
-    func drain(_ worker: SimulatedWorkerProcess) {
-        var actions: [WorkerSession.Action] = []
-        worker.session.drain(&actions)
-        perform(actions, of: worker)
+    static func group(_ ids: [JobID], type: String, payload: [UInt8]) -> Stint_V1_JobGroup {
+        var group = Stint_V1_JobGroup()
+        group.type = type
+        group.ids = Data(ids: ids)
+        group.payloadBytes = ids.map { _ in UInt32(payload.count) }
+        for _ in ids { group.payloads.append(contentsOf: payload) }
+        return group
     }
 
-    func breakConnection(of worker: SimulatedWorkerProcess) {
-        discard(from: worker.address)
-        worker.inbox.removeAll()
-        worker.address = broker.freshAddress()
-        var actions: [WorkerSession.Action] = []
-        worker.session.lostSession(fresh: freshSession(), at: broker.now, &actions)
-        perform(actions, of: worker)
-    }
-
-    /// What was under way on a connection that broke is lost.
-    func discard(from address: PeerAddress) {
-        broker.fromWorkers.removeAll { $0.peer == address }
-        broker.fromClients.removeAll { $0.peer == address }
-    }
-
-    private func send(_ message: Stint_V1_Envelope.OneOf_Message, from worker: SimulatedWorkerProcess) {
-        broker.deliver(
-            fromWorker: Frame.encode(message, session: worker.session.session.value), at: worker.address)
-    }
-
-    // MARK: What comes
-
-    func read(_ worker: SimulatedWorkerProcess) {
-        if worker.isSilent(at: broker.now) { return }
-        worker.silentUntil = nil
-        let inbox = worker.inbox
-        worker.inbox.removeAll()
-        for body in inbox {
-            guard let (session, message) = try? Frame.decode(body), session == worker.session.session.value else {
-                continue
-            }
-            do {
-                try take(message, by: worker)
-            } catch {
-                ledger.problem("the broker broke the protocol: \(error)")
+    /// What every job that is honestly enqueued carries: its own id, so that mixed up payloads show.
+    static func payload(of id: JobID) -> [UInt8] {
+        var payload: [UInt8] = [0x22]
+        for value in [id.high, id.low] {
+            for shift in stride(from: 60, through: 0, by: -4) {
+                payload.append(digits[Int(value >> UInt64(shift) & 15)])
             }
         }
+        payload.append(0x22)
+        return payload
     }
+    private static let digits = Array("0123456789abcdef".utf8)
 
-    private func take(_ message: Stint_V1_Envelope.OneOf_Message, by worker: SimulatedWorkerProcess) throws {
-        var actions: [WorkerSession.Action] = []
-        switch message {
-        case .workerWelcome(let welcome):
-            var lost: [LeaseReference] = []
-            var cancelled: [LeaseReference] = []
-            for group in welcome.lost {
-                if group.reason == .jobCancelled { cancelled += try group.leases() } else { lost += try group.leases() }
-            }
-            worker.session.welcomed(
-                lease: .milliseconds(Int64(welcome.leaseMs)), heartbeat: .milliseconds(Int64(welcome.heartbeatMs)),
-                lost: lost, cancelled: cancelled, at: broker.now, &actions)
-        case .pong(let pong): worker.session.pong(pong.number, at: broker.now)
-        case .assign(let assign):
-            let assignments = try SimulatedPeer.assignments(assign)
-            note("\(worker.name) is to run \(assignments.map { "\($0.id) under \($0.token)" })")
-            worker.waiting += assignments
-            worker.session.assigned(assignments.map(\.lease), &actions)
-        case .settled(let settled):
-            refuse(settled, of: worker)
-            worker.session.confirmed(upTo: settled.upTo, &actions)
-        case .revoke(let revoke):
-            for group in revoke.lost {
-                let leases = try group.leases()
-                if group.reason == .jobCancelled {
-                    worker.session.cancelRequested(leases, &actions)
-                } else {
-                    worker.session.revoked(leases, &actions)
-                }
-            }
-        case .sayHello: worker.session.lostSession(fresh: freshSession(), at: broker.now, &actions)
-        case .refused(let refused): ledger.problem("\(worker.name) was refused: \(refused.message)")
-        default: break
-        }
-        perform(actions, of: worker)
-    }
-
-    /// Takes out the completions that do not count, before the message is forgotten.
-    private func refuse(_ settled: Stint_V1_Settled, of worker: SimulatedWorkerProcess) {
-        for refused in settled.refused {
-            guard let message = worker.session.unconfirmed.first(where: { $0.number == refused.number }) else {
-                continue
-            }
-            worker.settlements[message.key]?.completions.removeAll { $0.index == Int(refused.index) }
-        }
+    /// Mostly rising, as the library makes them; sometimes of another host whose clock is behind, or ahead.
+    func freshID(_ chance: inout Chance) -> JobID {
+        ids += 1
+        let truth = Self.start.wall + (now.instant - Self.start.instant)
+        let skew = chance.percent(15) ? chance.int(-5_000...5_000) : 0
+        return JobID(
+            milliseconds: UInt64(truth.milliseconds + Int64(skew)), counter: UInt16(ids & 4_095),
+            random: chance.next())
     }
 }

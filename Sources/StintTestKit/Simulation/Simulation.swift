@@ -4,237 +4,277 @@ import StintStore
 import StintTransport
 import StintWire
 
-/// One life of a cluster, made from a seed: a broker, workers that fall silent, lie, crash and drain, clients that
-/// repeat themselves and change their minds, commits that fail, crashes, connections that break, and clocks that jump.
-/// A ``Ledger`` writes down what was promised. Same seed: same life, byte for byte, in every process.
+/// One life of a cluster in a simulated world: a broker's process with its disk, workers, clients, the network between
+/// them, and clocks. All real code of both ends that decides anything runs; what is simulated has no will but chance.
 ///
-///     let report = try Simulation(seed: 7).run()
+///     let report = try Simulation(LifePlan(seed: 7)).run()
 ///
-/// After `operations` random acts the faults stop and everybody becomes honest. Within three lease periods every job
-/// must then have reached a final state.
+/// After the last request and the last fault everything heals and everybody becomes honest. Within three lease periods
+/// every job must then have reached a final state, every request its answer, and every worker must be given work.
+///
+/// The same plan is the same life, byte for byte, in every process.
 package final class Simulation {
-    package struct Report: Hashable, Sendable {
-        package var seed: UInt64
-        package var operations = 0
-        package var turns = 0
-        /// Frames in both directions.
-        package var frames = 0
-        package var jobs = 0
-        package var crashes = 0
-        /// Of everything that was received, committed and sent.
-        package var digest: UInt64 = 0
+    enum What {
+        case turn(life: Int)
+        case commitEnds(life: Int)
+        case pageRead(life: Int)
+        case pageArrives(life: Int)
+        case brokerStarts
+        case brokerWakes(life: Int)
+        case atBroker(link: Int, generation: UInt32)
+        case staleAtBroker(address: PeerAddress, side: Link.Side, body: [UInt8])
+        case atPeer(link: Int, generation: UInt32)
+        case connects(link: Int)
+        case noticesBreak(link: Int, generation: UInt32)
+        case worker(Int)
+        case client(Int)
+        case request(Int)
+        case fault(Int)
+        case heals(Remedy)
     }
 
-    /// A life in which something happened that must not.
-    package struct Failure: Error, Sendable, CustomStringConvertible {
-        package let seed: UInt64
-        package let operations: Int
-        package let problems: [String]
-        package let history: [String]
-
-        package var description: String {
-            """
-            seed \(seed) breaks a rule:
-            \(problems.prefix(10).map { "  " + $0 }.joined(separator: "\n"))
-            what happened last:
-            \(history.suffix(60).map { "  " + $0 }.joined(separator: "\n"))
-            to see it again: stint-sim --seed \(seed) --operations \(operations)
-            """
-        }
+    /// What ends a fault that lasts.
+    enum Remedy {
+        case opens(link: Int, generation: UInt32, breaks: Bool)
+        case reads(link: Int)
+        case hasRoom
+        case isFast
+        case wallClock(Duration)
+        case isHonest(worker: Int)
+        case wakes(worker: Int)
+        case wakesClient(Int)
     }
 
-    static let settings = BrokerState.Settings(
-        lease: .seconds(6), heartbeat: .seconds(2),
-        defaultPolicy: Policy(
-            attempts: 3, backoff: Backoff(first: .milliseconds(100), factor: 3, most: .seconds(2)),
-            timeout: .seconds(20), grace: .seconds(2)))
-    /// Jobs of the last type may be removed by clients.
-    static let types = ["mail", "image", "rare", "trash"]
+    static let start = Moment(
+        instant: Instant(nanoseconds: 1_000_000_000_000), wall: WallTime(milliseconds: 1_900_000_000_000))
 
-    let seed: UInt64
-    let broker: SimulatedBroker
-    var random: SeededRandom
+    let plan: LifePlan
+    let settings: LifeSettings
+    var now = Simulation.start
+    var events = EventQueue<What>()
+    var links: [Link] = []
+    /// The present and former connections, by address; for lookup only.
+    var addresses: [PeerAddress: Int] = [:]
+    var workers: [WorkerProcess] = []
+    var clients: [ClientProcess] = []
     var ledger = Ledger()
-    var workers: [SimulatedWorkerProcess] = []
-    var clients: [SimulatedClientProcess] = []
+    var auditor: Auditor
     var report: Report
-    /// Answers to requests that are carried out once; for lookup only.
-    var answers: [RequestID: UInt64] = [:]
-    var isHonest = false
-    /// How far the wall clock was set back in all.
-    var wallDebt: Duration = .zero
-    private var ids: UInt64 = 0
+    var history = History()
+    private var brokerProcess: BrokerProcess?
+    var broker: BrokerProcess {
+        guard let brokerProcess else { preconditionFailure("a life begins with its broker") }
+        return brokerProcess
+    }
+
+    /// How much the broker's wall clock is ahead of the truth.
+    var wallOffset: Duration = .zero
+    /// Commits take this many times as long.
+    var diskSlowness = 1
+    /// Sees every message that is sent, in both directions.
+    package var coverage: ((Stint_V1_Envelope.OneOf_Message) -> Void)?
+    /// Everything has healed; nothing fails any more.
+    var isHealed = false
+    var network: Chance
+    var handlers: Chance
+    var process: Chance
+    private var nextAddress: UInt32 = 1
+    var ids = 0
     private var names = 0
-    private var history: [String] = []
-    private let keepsHistory: Bool
-    private let operations: Int
 
-    /// - Parameters:
-    ///   - operations: Random acts before the faults stop; nil: 500 to 2 000, by the seed.
-    ///   - keepsHistory: Writes down every act, for a life that failed before.
-    package init(seed: UInt64, operations: Int? = nil, keepsHistory: Bool = false) {
-        self.seed = seed
-        self.keepsHistory = keepsHistory
-        random = SeededRandom(seed: seed)
-        let chosen = 500 + Int(random.next(upTo: 1_500))
-        self.operations = operations ?? chosen
-        report = Report(seed: seed)
-        broker = SimulatedBroker(
-            BrokerTurn.Configuration(settings: Self.settings, seed: random.next()), at: SimulatedBroker.start)
-        broker.carry = { [unowned self] in carry($0) }
-        broker.onEvent = { [unowned self] in happened($0) }
+    /// - Parameter keepsHistory: Writes down what happens, for a life that failed before.
+    package init(_ plan: LifePlan, keepsHistory: Bool = false) {
+        self.plan = plan
+        settings = LifeSettings(plan)
+        report = Report(plan)
+        history.isKept = keepsHistory
+        network = Chance(plan.seed, .network)
+        handlers = Chance(plan.seed, .workers)
+        process = Chance(plan.seed, .broker)
+        auditor = Auditor(settings)
     }
 
-    /// Runs a life, and when it fails runs it again with its history written down.
-    package static func run(seed: UInt64, operations: Int? = nil) throws -> Report {
-        do {
-            return try Simulation(seed: seed, operations: operations).run()
-        } catch is Failure {
-            return try Simulation(seed: seed, operations: operations, keepsHistory: true).run()
-        }
-    }
-
+    /// Runs the life to its end.
+    ///
+    /// - Throws: ``Failure`` when a rule was broken.
     package func run() throws -> Report {
-        for _ in 0..<2 { addClient() }
-        for _ in 0..<3 { addWorker() }
-        for operation in 0..<operations {
-            report.operations += 1
-            act()
-            if !chance(30) { turn() }
-            if operation % 64 == 0 { try check() }
+        brokerProcess = try BrokerProcess(self, settings.configuration, at: now)
+        epochIs(broker.turn.state.numbers.epoch)
+        for _ in 0..<settings.clients { addClient() }
+        for _ in 0..<settings.workers { addWorker() }
+        for (index, fault) in plan.faults.enumerated() { events.add(.fault(index), at: now.instant + fault.at) }
+        events.add(.request(0), at: now.instant + .milliseconds(1))
+        let limit = now.instant + plan.span * 4
+        var nextCheck = now.instant
+        while !isOver, let event = events.next(by: limit) {
+            happen(event)
+            if now.instant >= nextCheck {
+                try check()
+                nextCheck = now.instant + plan.span / 5
+            }
         }
         try end()
-        report.turns = broker.steps
-        report.jobs = ledger.ids.count
+        report.simulated = now.instant - Self.start.instant
+        report.events = events.count
+        report.jobs = ledger.jobs.count
         return report
     }
 
-    // MARK: Chance
+    private var isOver: Bool { report.operations >= plan.operations && report.faultsLeft == 0 }
 
-    func chance(_ percent: UInt64) -> Bool { random.next(upTo: 99) < percent }
-    func pick<Element>(_ elements: [Element]) -> Element? {
-        elements.isEmpty ? nil : elements[Int(random.next(upTo: UInt64(elements.count - 1)))]
+    // MARK: Time
+
+    func happen(_ event: EventQueue<What>.Event) {
+        precondition(event.at >= now.instant)
+        pass(until: event.at)
+        switch event.what {
+        case .turn(let life): if life == broker.life { broker.turnIsDue() }
+        case .commitEnds(let life): if life == broker.life { broker.commitEnds() }
+        case .pageRead(let life): if life == broker.life { broker.readNextPage() }
+        case .pageArrives(let life): if life == broker.life { broker.pageArrives() }
+        case .brokerStarts: startBroker()
+        case .brokerWakes(let life): if life == broker.life { wakeBroker() }
+        case .atBroker(let link, let generation): arriveAtBroker(link, generation)
+        case .staleAtBroker(let address, let side, let body): broker.deliver(body, from: side, at: address)
+        case .atPeer(let link, let generation): arriveAtPeer(link, generation)
+        case .connects(let link): connect(link)
+        case .noticesBreak(let link, let generation): noticeBreak(link, generation)
+        case .worker(let index): workerIsDue(workers[index])
+        case .client(let index): clientIsDue(clients[index])
+        case .request(let number): makeRequest(number)
+        case .fault(let index): strike(plan.faults[index])
+        case .heals(let remedy): heal(remedy)
+        }
     }
-    func freshSession() -> SessionID { SessionID(random.next() | 1) }
-    func freshRequest() -> RequestID { RequestID(high: random.next(), low: random.next()) }
+
+    private func pass(until instant: Instant) {
+        now.instant = instant
+        now.wall = Self.start.wall + (instant - Self.start.instant) + wallOffset
+    }
+
+    /// Lets time pass, up to a moment.
+    func run(until limit: Instant) {
+        while let event = events.next(by: limit) { happen(event) }
+        pass(until: limit)
+    }
+
+    func setWallClock(ahead offset: Duration) {
+        wallOffset = offset
+        pass(until: now.instant)
+    }
+
+    func turnTakes() -> Duration { .microseconds(20 + Int(network.next() & 127)) }
+    func commitTakes() -> Duration { .microseconds((80 + Int(process.next() & 1_023)) * diskSlowness) }
+
+    // MARK: Names
+
+    func freshSession() -> SessionID { SessionID(process.next() | 1) }
+    func freshInstance() -> InstanceID { InstanceID(high: process.next(), low: process.next()) }
+    func freshAddress() -> PeerAddress {
+        defer { nextAddress += 1 }
+        return PeerAddress(simulated: nextAddress)
+    }
     func freshName(_ kind: String) -> String {
         names += 1
         return "\(kind)-\(names)"
     }
 
-    /// Mostly rising, as the library makes them; sometimes of another host whose clock is behind.
-    func freshID() -> JobID {
-        ids += 1
-        let behind: UInt64 = chance(20) ? random.next(upTo: 5_000) : 0
-        return JobID(
-            milliseconds: UInt64(broker.now.wall.milliseconds) - behind, counter: UInt16(ids & 4_095),
-            random: random.next())
+    // MARK: The broker's process
+
+    func brokerEnds(because error: any Error) {
+        note("the broker ends: \(error)")
+        endBroker(after: process.percent(80) ? process.milliseconds(1...300) : process.milliseconds(300...5_000))
     }
 
-    // MARK: Turns
-
-    /// One turn of the broker, and everybody reads what came.
-    func turn() {
-        broker.step()
-        readInboxes()
+    func brokerHasDrained() {
+        note("the broker has drained")
+        endBroker(after: process.milliseconds(1...500))
     }
 
-    func readInboxes() {
-        for client in clients { read(client) }
-        for worker in workers { read(worker) }
-        for worker in workers where !worker.isSilent(at: broker.now) { worker.startWaiting() }
-    }
-
-    /// Time passes for everybody, in steps small enough for heartbeats.
-    func pass(_ duration: Duration) {
-        var left = duration
-        while left > .zero {
-            let step = min(left, .milliseconds(500))
-            left -= step
-            broker.advance(by: step)
-            readInboxes()
-            for worker in workers where !worker.isSilent(at: broker.now) { tick(worker) }
-            turn()
-        }
-    }
-
-    private func carry(_ frame: OutgoingFrame) -> Bool {
-        switch frame.destination {
-        case .worker:
-            guard let worker = workers.first(where: { $0.address == frame.peer }) else { return false }
-            worker.inbox.append(frame.body)
-        case .client:
-            guard let client = clients.first(where: { $0.address == frame.peer }) else { return false }
-            client.inbox.append(frame.body)
-        }
-        return true
-    }
-
-    // MARK: Trace
-
-    private func happened(_ event: SimulatedBroker.Event) {
-        switch event {
-        case .received(let body):
-            report.frames += 1
-            mix(body)
-        case .sent(let body):
-            report.frames += 1
-            mix(body)
-            writeTokens(body)
-        case .committed(let batch): report.digest = Digest.mixed(report.digest, batch.number)
-        case .commitFailed(let how):
-            report.digest = Digest.mixed(report.digest, how == .isLost ? 1 : 2)
-        case .crashed:
-            report.crashes += 1
-            broke()
-        }
-    }
-
-    private func mix(_ body: [UInt8]) { report.digest = Digest.mixed(report.digest, body.withUnsafeBytes(Digest.of)) }
-
-    /// Every lease is written down when it leaves, whether it arrives or not.
-    private func writeTokens(_ body: [UInt8]) {
-        guard let decoded = try? Frame.decode(body) else {
-            return ledger.problem("the broker sent what nobody can read")
-        }
-        guard case .assign(let assign) = decoded.message else { return }
+    func endBroker(after downtime: Duration) {
+        guard broker.isUp else { return }
         do {
-            for assignment in try SimulatedPeer.assignments(assign) { ledger.assigned(assignment) }
+            try broker.end(batchIsOnDisk: process.percent(50))
         } catch {
-            ledger.problem("the broker sent an assignment that breaks the protocol: \(error)")
+            preconditionFailure("a store in memory cannot fail: \(error)")
         }
+        for link in links.indices { breakConnection(link, reconnects: false) }
+        events.add(.brokerStarts, at: now.instant + (isHealed ? .milliseconds(1) : downtime))
+    }
+
+    private func startBroker() {
+        guard !broker.isUp else { return }
+        do {
+            try broker.start(at: now)
+        } catch {
+            // Its disk failed while it read; it tries again.
+            events.add(.brokerStarts, at: now.instant + .milliseconds(10))
+            return
+        }
+        diskSlowness = 1
+        note("the broker starts for the \(broker.life). time, as epoch \(broker.turn.state.numbers.epoch)")
+        report.brokerStarts += 1
+        for link in links.indices where links[link].address == nil {
+            events.add(.connects(link: link), at: now.instant + network.microseconds(100...500_000))
+        }
+    }
+
+    private func wakeBroker() {
+        broker.isPaused = false
+        broker.lookAround()
+    }
+
+    func epochIs(_ epoch: UInt64) {
+        report.mix(epoch)
+        auditor.epochIs(epoch)
+    }
+
+    func committed(_ batch: Batch) {
+        report.commits += 1
+        report.mix(batch.number)
+        if history.tell != nil {
+            note(
+                "batch \(batch.number): \(batch.jobs.map { "\($0.kind) \($0.row.id) \($0.row.state) rank \($0.row.rank) at \($0.row.runAt.milliseconds - Self.start.wall.milliseconds)" })"
+            )
+        }
+        auditor.committed(batch, at: now)
+        for lease in auditor.ended { leaseEnded(lease) }
+        for id in auditor.removedNow { ledger.wasRemoved(id) }
+    }
+
+    func heard(_ warnings: [BrokerTurn.Warning]) {
+        for warning in warnings { note("the broker warns: \(warning.sentence)") }
+    }
+
+    // MARK: History and judgement
+
+    /// Tells everything that happens, while it happens.
+    package func tellHistory(_ tell: @escaping (String) -> Void) {
+        history.isKept = true
+        history.tell = tell
     }
 
     func note(_ sentence: @autoclosure () -> String) {
-        guard keepsHistory else { return }
-        history.append("\(broker.now.instant.nanoseconds / 1_000_000) ms: \(sentence())")
+        if history.isKept { history.add(sentence(), at: now.instant - Self.start.instant) }
     }
 
-    // MARK: Judgement
+    func problem(_ sentence: String) {
+        note("BROKEN: \(sentence)")
+        ledger.problems.append(sentence)
+    }
+
+    func expect(_ holds: Bool, _ sentence: @autoclosure () -> String) {
+        if !holds { problem(sentence()) }
+    }
 
     func check() throws {
-        for problem in broker.checkInvariants() { ledger.problem(problem) }
+        for sentence in auditor.takeProblems() { problem(sentence) }
+        checkInvariants()
         try failIfBroken()
-    }
-
-    func judgeStore(_ when: String) {
-        let reader: any StoreReader
-        do { reader = try broker.store.makeReader() } catch { return ledger.problem("\(error)") }
-        ledger.judge(
-            broker.storedRows(), results: { id in (try? reader.details(id))?.flatMap { $0.result } }, when: when)
     }
 
     func failIfBroken() throws {
         guard !ledger.problems.isEmpty else { return }
-        throw Failure(seed: seed, operations: operations, problems: ledger.problems, history: history)
-    }
-
-    /// The broker ended and another one opened the store.
-    private func broke() {
-        note("the broker starts for the \(broker.life). time")
-        judgeStore("after a crash")
-        // Connections break with it; whoever speaks next finds a broker that does not know him.
-        for worker in workers { worker.inbox.removeAll() }
-        for client in clients { client.inbox.removeAll() }
+        throw Failure(plan: plan, problems: ledger.problems, history: history.lines)
     }
 }

@@ -43,6 +43,18 @@ extension StoreContract {
             try expect(scenario.reader.known(ids).map(\.id), is: ids, "the known ids")
             for id in ids { try expect(scenario.reader.row(id)?.id, is: id, "the row") }
         },
+        Check("the first id above another is found, and none above the last") { scenario in
+            let rows = (0..<5).map { _ in scenario.insert() }
+            let far = JobID(high: .max, low: 1)
+            scenario.insert(id: far)
+            try scenario.commit()
+            let ids = rows.map(\.id).sorted() + [far]
+            try expect(scenario.reader.firstID(above: .least), is: ids[0], "above none")
+            for (id, next) in zip(ids, ids.dropFirst()) {
+                try expect(scenario.reader.firstID(above: id), is: next, "above one")
+            }
+            try expect(scenario.reader.firstID(above: far), is: nil, "above the last")
+        },
         Check("what is not there is answered with nothing") { scenario in
             let id = scenario.nextID()
             try expect(scenario.reader.row(id), is: nil, "the row by id")

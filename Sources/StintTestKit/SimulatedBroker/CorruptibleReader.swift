@@ -25,6 +25,7 @@ final class CorruptibleReader: StoreReader {
     func row(_ id: JobID) throws -> JobRow? { try reader.row(id) }
     func row(serial: Int64) throws -> JobRow? { try reader.row(serial: serial) }
     func known(_ ids: [JobID]) throws -> [KnownJob] { try reader.known(ids) }
+    func firstID(above id: JobID) throws -> JobID? { try reader.firstID(above: id) }
     func outcome(of token: FencingToken, serial: Int64) throws -> Outcome? {
         try reader.outcome(of: token, serial: serial)
     }

@@ -71,3 +71,18 @@ package final class SimulatedPeer {
         }
     }
 }
+
+extension SimulatedPeer {
+    /// What a worker needs of an assign message to run its jobs.
+    static func attempts(_ assign: Stint_V1_Assign) throws -> [WorkerProcess.Attempt] {
+        let ids = try assign.ids.ids(field: "assign.ids")
+        return ids.indices.map { index in
+            let type = assign.typeIndexes.isEmpty ? 0 : Int(assign.typeIndexes[index])
+            return WorkerProcess.Attempt(
+                lease: LeaseReference(
+                    id: ids[index],
+                    token: FencingToken(epoch: assign.epoch, sequence: assign.firstSequence + UInt64(index))),
+                type: type, timeout: .milliseconds(Int64(assign.types[type].timeoutMs)))
+        }
+    }
+}

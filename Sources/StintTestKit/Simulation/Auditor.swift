@@ -1,0 +1,222 @@
+import StintCore
+import StintStore
+
+/// Reads every batch as it becomes durable and says whether a job may move like that: a second, much simpler telling of
+/// the rules. What it knows is what is on the disk.
+struct Auditor {
+    private var rows: [JobID: JobRow] = [:]  // for lookup only
+    private var gone: [JobID: JobRow] = [:]  // for lookup only
+    private struct Lease: Hashable {
+        var serial: Int64
+        var token: FencingToken
+    }
+
+    /// Every lease there ever was, and, by the serial of their jobs, those that stand.
+    private var granted: Set<Lease> = []  // for lookup only
+    private var standing: [Int64: FencingToken] = [:]  // for lookup only
+    private var grants: [FencingToken: GrantRow] = [:]  // for lookup only
+    private var ids: [Int64: JobID] = [:]  // for lookup only
+    /// Leases that ended in the last batch without a word of their worker.
+    private(set) var ended: [LeaseReference] = []
+    /// Jobs that the last batch removed.
+    private(set) var removedNow: [JobID] = []
+    private var counts: [Counts] = []
+    private var corrupt: Set<JobID> = []
+    private let keep: Retention
+    private var epoch: UInt64 = 0
+    private var lastRank: Int64 = 0
+    /// The latest moment that the broker's wall clock ever showed.
+    private var latestWall = Simulation.start.wall
+    /// A reference, so that a sentence can be made from what it speaks of.
+    private let broken = Broken()
+
+    private final class Broken {
+        var sentences: [String] = []
+    }
+
+    init(_ settings: LifeSettings) { keep = settings.configuration.keep }
+
+    subscript(id: JobID) -> JobRow? { rows[id] }
+    /// The last that was known of a job that is not there any more.
+    func removed(_ id: JobID) -> JobRow? { gone[id] }
+
+    /// Jobs that are not over and could be.
+    func unfinished(at wall: WallTime) -> Int {
+        rows.values.count { !$0.state.isFinal && !Self.waitsForItsTime($0, wall) }
+    }
+
+    /// Someone wished for a time that has not come; or a backoff is late by a step of the clock that is small enough to be
+    /// left alone.
+    static func waitsForItsTime(_ row: JobRow, _ wall: WallTime) -> Bool {
+        row.state == .scheduled && row.runAt > wall && (!row.isBackoff || row.runAt <= wall + BrokerState.wallStep)
+    }
+
+    /// Whether the lease stands, as far as the disk knows.
+    func isGranted(_ id: JobID, _ token: FencingToken) -> Bool {
+        guard let row = rows[id] else { return false }
+        return standing[row.serial] == token && row.state == .ready && row.token < token
+    }
+
+    func takeProblems() -> [String] {
+        defer { broken.sentences.removeAll() }
+        return broken.sentences
+    }
+
+    mutating func isCorrupt(_ id: JobID) { corrupt.insert(id) }
+    mutating func wallClockMoved(to wall: WallTime) { latestWall = max(latestWall, wall) }
+
+    mutating func epochIs(_ epoch: UInt64) {
+        expect(epoch > self.epoch, "epoch \(epoch) follows epoch \(self.epoch)")
+        self.epoch = epoch
+    }
+
+    mutating func committed(_ batch: Batch, at now: Moment) {
+        latestWall = max(latestWall, now.wall)
+        expect(batch.numbers.epoch == epoch, "a batch of epoch \(batch.numbers.epoch) in epoch \(epoch)")
+        for case .type(let type, _) in batch.rows {
+            expect(type.asInt == counts.count, "type \(type.value) is not the next")
+            counts.append(Counts())
+        }
+        ended.removeAll(keepingCapacity: true)
+        removedNow.removeAll(keepingCapacity: true)
+        var vanished: [LeaseReference] = []
+        for row in batch.rows {
+            switch row {
+            case .grant(let grant): changed(grant.first, to: grant, &vanished)
+            case .grantEnded(let first): changed(first, to: nil, &vanished)
+            case .type, .counts, .worker, .checkpoint, .answer, .answersForgotten, .operation, .operationEnded: break
+            }
+        }
+        for write in batch.jobs { apply(write) }
+        ended += vanished.filter { lease in rows[lease.id].map { $0.token != lease.token } ?? false }
+        for case .counts(let type, var kept) in batch.rows {
+            kept.leased = 0
+            expect(kept == counts[type.asInt], "type \(type.value) is counted \(kept), and has \(counts[type.asInt])")
+        }
+    }
+
+    /// A grant is made, or loses leases that left no trace in the row of their job.
+    private mutating func changed(_ first: FencingToken, to grant: GrantRow?, _ vanished: inout [LeaseReference]) {
+        let former = grants[first]
+        grants[first] = grant
+        func token(_ entry: GrantRow.Entry) -> FencingToken {
+            FencingToken(epoch: first.epoch, sequence: first.sequence + UInt64(entry.offset))
+        }
+        for entry in grant?.entries ?? [] where former == nil {
+            granted.insert(Lease(serial: entry.serial, token: token(entry)))
+            standing[entry.serial] = token(entry)
+        }
+        for entry in former?.entries ?? [] where !(grant?.entries.contains(entry) ?? false) {
+            guard standing[entry.serial] == token(entry) else { continue }
+            standing[entry.serial] = nil
+            if let id = ids[entry.serial] { vanished.append(LeaseReference(id: id, token: token(entry))) }
+        }
+    }
+
+    private mutating func apply(_ write: JobWrite) {
+        let row = write.row
+        let old = rows[row.id]
+        if write.kind == .insert {
+            expect(old == nil, "\(row.id) is inserted twice")
+            ids[row.serial] = row.id
+            expect(row.token == .none && row.attempt == 0 && !row.state.isFinal, "\(row.id) is not born new")
+        } else if let old {
+            move(old, to: row, by: write.kind)
+        } else {
+            problem("\(row.id) is changed, and not there")
+        }
+        if write.kind == .finish || write.kind == .retire, row.outcome == .expired || row.outcome == .timedOut {
+            ended.append(LeaseReference(id: row.id, token: row.token))
+        }
+        count(old?.state, -1, row.type)
+        if write.kind == .delete {
+            rows[row.id] = nil
+            gone[row.id] = row
+            removedNow.append(row.id)
+        } else {
+            count(row.state, 1, row.type)
+            rows[row.id] = row
+        }
+        if row.state == .ready, old?.state != .ready {
+            expect(row.rank > lastRank, "\(row.id) enters its line with rank \(row.rank), not behind \(lastRank)")
+            lastRank = max(lastRank, row.rank)
+        }
+    }
+
+    private mutating func count(_ state: JobState?, _ change: Int64, _ type: TypeIndex) {
+        guard type.asInt < counts.count else { return problem("type \(type.value) has no name yet") }
+        if let state, counts[type.asInt][state] + change >= 0 { counts[type.asInt][state] += change }
+    }
+
+    private func move(_ old: JobRow, to row: JobRow, by kind: JobWrite.Kind) {
+        let name = row.id
+        expect(row.serial == old.serial && row.digest == old.digest, "\(name) is another job than before")
+        expect(row.attempt <= row.attemptsMax, "\(name) had \(row.attempt) attempts of \(row.attemptsMax)")
+        expect(row.token >= old.token, "\(name): the token on record falls from \(old.token) to \(row.token)")
+        switch kind {
+        case .insert: break
+        case .update:
+            expect(!old.state.isFinal, "\(name) is \(old.state.name) and moves to \(row.state.name)")
+            expect(row.attempt == old.attempt, "\(name): an attempt is counted or given back without having ended")
+            expect(row.state == old.state || row.state != .completed, "\(name) is completed without an attempt")
+            expect(row.state == .cancelled || row.state != .dead, "\(name) dies without an attempt")
+        case .finish, .retire: attemptEnded(old, row, kind)
+        case .replay:
+            expect(old.state == .dead, "\(name) is replayed and was \(old.state.name)")
+            expect(row.attempt == 0 && row.state == .ready, "\(name) is replayed with \(row.attempt) attempts")
+        case .delete: removed(old)
+        }
+    }
+
+    private func attemptEnded(_ old: JobRow, _ row: JobRow, _ kind: JobWrite.Kind) {
+        let name = row.id
+        expect(old.state == .ready, "\(name): an attempt ends of a job that is \(old.state.name)")
+        expect(row.token > old.token, "\(name): the attempt under \(row.token) ends after that of \(old.token)")
+        expect(
+            granted.contains(Lease(serial: row.serial, token: row.token)),
+            "\(name): the attempt under \(row.token) was never granted")
+        let counts: Bool
+        switch row.outcome {
+        case .completed, .failed, .errored, .timedOut, .crashed, .expired: counts = true
+        case .cancelled, .snoozed, .released, .corrupt: counts = false
+        case .none: return problem("\(name): an attempt ends without an outcome")
+        }
+        expect(
+            row.attempt == old.attempt + (counts ? 1 : 0),
+            "\(name): \(old.attempt) attempts counted, one is \(row.outcome.name), and now it is \(row.attempt)")
+        expect(row.state.isFinal == (kind == .finish), "\(name) is \(row.state.name) by a write that says otherwise")
+        switch row.state {
+        case .completed:
+            expect(row.outcome == .completed, "\(name) is completed by an attempt that \(row.outcome.name)")
+        case .cancelled: expect(old.cancelRequested, "\(name) is cancelled, and nobody asked for it")
+        case .dead:
+            expect(row.outcome != .snoozed && row.outcome != .completed, "\(name) dies as \(row.outcome.name)")
+            if row.outcome == .corrupt { expect(corrupt.contains(name), "\(name) is found corrupt, and is not") }
+            if row.outcome == .expired || row.outcome == .timedOut && !old.cancelRequested {
+                expect(row.attempt >= row.attemptsMax || row.outcome == .timedOut, "\(name) dies with attempts left")
+            }
+        case .scheduled:
+            expect(!old.cancelRequested, "\(name) goes on, although it was to be cancelled")
+            expect(row.attempt < row.attemptsMax || row.outcome == .snoozed, "\(name) goes on without attempts left")
+        case .ready, .waiting, .leased: problem("\(name) is \(row.state.name) after an attempt")
+        }
+    }
+
+    private func removed(_ old: JobRow) {
+        expect(old.state.isFinal, "\(old.id) is removed and is \(old.state.name)")
+        // Whether dead jobs were discarded is known to the ledger.
+        guard let rule = keep[old.state] else { return }
+        let count = counts.reduce(0) { $0 + $1[old.state] }
+        let isSurplus = rule.count.map { count > Int64($0) } ?? false
+        let isOld = old.finishedAt + rule.time <= latestWall
+        expect(
+            isSurplus || isOld || old.state == .dead,
+            "\(old.id) is removed \(latestWall - old.finishedAt) after it was \(old.state.name), one of \(count)")
+    }
+
+    private func expect(_ holds: Bool, _ sentence: @autoclosure () -> String) {
+        if !holds { problem(sentence()) }
+    }
+
+    private func problem(_ sentence: String) { broken.sentences.append(sentence) }
+}

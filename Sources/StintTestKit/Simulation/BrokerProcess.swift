@@ -1,0 +1,322 @@
+import DequeModule
+import StintBroker
+import StintCore
+import StintStore
+import StintTransport
+
+/// The broker's process in a simulated world: the real ``BrokerTurn``, and around it what `BrokerLoop`, `Committer` and
+/// `PageReader` do with threads. It can end between any two steps of a turn.
+final class BrokerProcess {
+    /// Why it ends without speaking.
+    enum End: Error { case killed, storeFailed }
+
+    private unowned let world: Simulation
+    private let configuration: BrokerTurn.Configuration
+    private let disk = MemoryDisk()
+    let faults = DiskFaults()
+    private var store: MemoryStore
+    private(set) var turn: BrokerTurn
+
+    /// Counts processes, from 1; what was asked for in the life of another one is not heard.
+    private(set) var life = 1
+    private(set) var isUp = true
+    private(set) var startedAt: Instant
+    /// Stopped: SIGSTOP, or its host sleeps.
+    var isPaused = false
+    var isDraining = false
+    /// Steps that it still takes before it is killed.
+    var stepsLeft: Int?
+
+    private var fromWorkers: Deque<(body: [UInt8], address: PeerAddress)> = []
+    private var fromClients: Deque<(body: [UInt8], address: PeerAddress)> = []
+    private var arrivedPages: [(PageRequest, JobPage)] = []
+    private var readPages: Deque<(PageRequest, JobPage)> = []
+    private var askedPages: Deque<PageRequest> = []
+    private(set) var committing: Batch?
+    /// When the batch under way was handed out, and when the broker had last heard each worker when that batch was begun:
+    /// what is in the batch was decided in between.
+    private(set) var handedOutAt: Instant
+    private(set) var heardAtBegin: [Instant] = []
+    private var heardAtNextBegin: [Instant] = []
+    private var loopWaitsForCommit = false
+    private var committed: UInt64?
+    private var blocked = BlockedFrames()
+    private var wake: Instant
+    private var nextTurn = Instant.distantFuture
+
+    init(_ world: Simulation, _ configuration: BrokerTurn.Configuration, at now: Moment) throws {
+        self.world = world
+        self.configuration = configuration
+        store = try MemoryStore(disk: disk)
+        turn = try Self.open(store, configuration, faults, at: now)
+        startedAt = now.instant
+        handedOutAt = now.instant
+        wake = now.instant
+    }
+
+    private static func open(
+        _ store: MemoryStore, _ configuration: BrokerTurn.Configuration, _ faults: DiskFaults, at now: Moment
+    ) throws -> BrokerTurn {
+        let recovered = try store.recover(at: now.wall)
+        return BrokerTurn(
+            recovered, configuration: configuration, reader: FaultyReader(try store.makeReader(), faults), at: now)
+    }
+
+    /// What is on the disk.
+    var image: MemoryImage { disk.image }
+
+    /// Nothing is under way in it.
+    var isQuiet: Bool { isUp && committing == nil && committed == nil && look { $0.isQuiet } }
+
+    // MARK: Frames
+
+    func deliver(_ body: [UInt8], from side: Link.Side, at address: PeerAddress) {
+        guard isUp else { return }
+        switch side {
+        case .worker: fromWorkers.append((body, address))
+        case .client: fromClients.append((body, address))
+        }
+        lookAround()
+    }
+
+    /// Looks at the turn where it is: it is large, and a copy costs more than most turns do.
+    func look<Result>(_ body: (inout BrokerTurn) -> Result) -> Result { body(&turn) }
+
+    // MARK: Turns
+
+    /// Sees to it that a turn is taken when there is something to do.
+    func lookAround() {
+        guard isUp, !isPaused, !loopWaitsForCommit else { return }
+        let now = world.now.instant
+        let isReadable =
+            committed != nil || !arrivedPages.isEmpty
+            || look { turn in
+                (!fromWorkers.isEmpty && turn.readsWorkers) || (!fromClients.isEmpty && turn.readsClients)
+                    || (isDraining && !turn.state.isDraining)
+            }
+        var due = isReadable ? now : max(now, wake)
+        if !blocked.isEmpty { due = min(due, now + .milliseconds(5)) }
+        // A turn takes its time; what comes in meanwhile is read together.
+        if due == now { due = now + world.turnTakes() }
+        guard due < nextTurn else { return }
+        nextTurn = due
+        world.events.add(.turn(life: life), at: due)
+    }
+
+    /// The turn that was asked for is due.
+    func turnIsDue() {
+        guard nextTurn <= world.now.instant else { return }
+        nextTurn = .distantFuture
+        guard isUp, !isPaused, !loopWaitsForCommit else { return }
+        run { try takeTurn() }
+    }
+
+    private func run(_ body: () throws -> Void) {
+        do {
+            try body()
+            lookAround()
+        } catch {
+            world.brokerEnds(because: error)
+        }
+    }
+
+    private func step() throws {
+        guard let left = stepsLeft else { return }
+        if left == 0 { throw End.killed }
+        stepsLeft = left - 1
+    }
+
+    private func takeTurn() throws {
+        world.report.turns += 1
+        let now = world.now
+        try step()
+        if let number = committed {
+            committed = nil
+            turn.committed(number, at: now)
+            try step()
+        }
+        turn.storeIsFull = faults.isFull
+        turn.storeBytes = Int64(turn.durable) * 4_096
+        if isDraining { turn.drain() }
+        let pages = arrivedPages
+        arrivedPages.removeAll()
+        for (request, page) in pages {
+            if world.history.tell != nil {
+                world.note("\(request) as of batch \(page.batch): \(page.rows.map { "\($0.id)" })")
+            }
+            turn.pageRead(request, page)
+        }
+        let messages = try receive(now)
+        wake = try turn.finish(at: now)
+        try step()
+        for request in turn.takePageRequests() { ask(request) }
+        world.heard(turn.takeWarnings())
+        guard try handOut(messages: messages) else { return }
+        try finishTurn()
+    }
+
+    private func finishTurn() throws {
+        try send()
+        if look({ $0.hasBatchToTake }) { wake = world.now.instant }
+        if isDraining, committing == nil, committed == nil, look({ $0.state.isDraining && $0.isQuiet }) {
+            world.brokerHasDrained()
+        }
+    }
+
+    private func receive(_ now: Moment) throws -> Int {
+        var count = 0
+        while count < 512, look({ $0.readsWorkers }), let message = fromWorkers.popFirst() {
+            world.brokerHears(message.body, at: message.address)
+            try turn.receive(fromWorker: message.body, at: message.address, now: now)
+            count += 1
+            try step()
+        }
+        var fromClientsCount = 0
+        while fromClientsCount < 512, look({ $0.readsClients }), let message = fromClients.popFirst() {
+            world.brokerHears(message.body, at: message.address)
+            try turn.receive(fromClient: message.body, at: message.address, now: now)
+            fromClientsCount += 1
+            try step()
+        }
+        return count + fromClientsCount
+    }
+
+    private func send() throws {
+        if !blocked.isEmpty { blocked.retry { frame in look { $0.isOutdated(frame) } || offer(frame, isLate: true) } }
+        while let frame = try turn.nextFrame() {
+            try step()
+            if !blocked.isWaiting(frame.peer), offer(frame) { continue }
+            if !blocked.add(frame) {
+                for waiting in blocked.removeAll(for: frame.peer) { turn.giveUp(waiting) }
+                turn.giveUp(frame)
+            }
+        }
+    }
+
+    private func offer(_ frame: OutgoingFrame, isLate: Bool = false) -> Bool {
+        switch world.carry(frame, isLate: isLate) {
+        case .sent: turn.sent(frame)
+        case .wouldBlock: return false
+        case .unreachable: turn.unreachable(frame)
+        }
+        return true
+    }
+
+    // MARK: Commits
+
+    /// False when the loop now waits for the commit.
+    private func handOut(messages: Int) throws -> Bool {
+        guard let batch = turn.takeBatch() else { return true }
+        try step()
+        committing = batch
+        handedOutAt = world.now.instant
+        heardAtBegin = heardAtNextBegin
+        heardAtNextBegin = world.workers.map { $0.lastHeard(by: self) }
+        let isInline = messages <= 2 && batch.jobs.count + batch.rows.count <= 16 && !faults.isFull
+        loopWaitsForCommit = isInline
+        world.events.add(.commitEnds(life: life), at: world.now.instant + world.commitTakes())
+        return !isInline
+    }
+
+    func commitEnds() {
+        guard isUp, let batch = committing else { return }
+        if isPaused {
+            world.events.add(.commitEnds(life: life), at: world.now.instant + .milliseconds(20))
+            return
+        }
+        if faults.isFull, !loopWaitsForCommit {
+            // It waits for room, and the loop goes on without it.
+            world.events.add(.commitEnds(life: life), at: world.now.instant + .milliseconds(100))
+            return
+        }
+        run {
+            try step()
+            if let isOnDisk = faults.failsCommit {
+                faults.failsCommit = nil
+                committing = nil
+                if isOnDisk { try write(batch) }
+                throw End.storeFailed
+            }
+            try write(batch)
+            committing = nil
+            try step()
+            guard loopWaitsForCommit else {
+                committed = batch.number
+                return
+            }
+            loopWaitsForCommit = false
+            turn.committed(batch.number, at: world.now)
+            wake = world.now.instant
+            try finishTurn()
+        }
+    }
+
+    private func write(_ batch: Batch) throws {
+        try store.commit(batch)
+        world.committed(batch)
+    }
+
+    // MARK: Pages
+
+    private func ask(_ request: PageRequest) {
+        askedPages.append(request)
+        world.events.add(.pageRead(life: life), at: world.now.instant + world.commitTakes())
+    }
+
+    func readNextPage() {
+        guard isUp, let request = askedPages.popFirst() else { return }
+        run {
+            let reader = FaultyReader(try store.makeReader(), faults)
+            let page =
+                switch request {
+                case .ready(let type, let from, let limit):
+                    try reader.readyPage(type: type, from: from, limit: limit)
+                case .scheduled(let from, let limit): try reader.scheduledPage(from: from, limit: limit)
+                }
+            readPages.append((request, page))
+            world.events.add(.pageArrives(life: life), at: world.now.instant + world.turnTakes())
+        }
+    }
+
+    func pageArrives() {
+        guard isUp, let page = readPages.popFirst() else { return }
+        arrivedPages.append(page)
+        lookAround()
+    }
+
+    // MARK: Ends and beginnings
+
+    /// Ends now; what is being committed is on the disk or not.
+    func end(batchIsOnDisk: Bool) throws {
+        precondition(isUp)
+        if let batch = committing, batchIsOnDisk { try write(batch) }
+        isUp = false
+        store.close()
+        fromWorkers.removeAll()
+        fromClients.removeAll()
+        arrivedPages.removeAll()
+        readPages.removeAll()
+        askedPages.removeAll()
+        blocked = BlockedFrames()
+        committing = nil
+        committed = nil
+        heardAtNextBegin.removeAll()
+        loopWaitsForCommit = false
+        isDraining = false
+        isPaused = false
+        stepsLeft = nil
+        nextTurn = .distantFuture
+    }
+
+    func start(at now: Moment) throws {
+        precondition(!isUp)
+        life += 1
+        isUp = true
+        startedAt = now.instant
+        wake = now.instant
+        store = try MemoryStore(disk: disk)
+        turn = try Self.open(store, configuration, faults, at: now)
+        world.epochIs(turn.state.numbers.epoch)
+        lookAround()
+    }
+}

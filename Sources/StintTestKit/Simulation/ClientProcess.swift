@@ -1,0 +1,292 @@
+import Foundation
+import StintCore
+import StintWire
+
+/// A client's process in a simulated world: sends what was not answered once more in every new session, under the same
+/// ids, as the library does.
+final class ClientProcess {
+    enum Wish {
+        case enqueue([JobID], [Stint_V1_JobGroup], isConflict: Bool)
+        /// Breaks a limit, and has to be refused.
+        case nonsense([Stint_V1_JobGroup])
+        case cancel(JobID, RequestID)
+        case replay(Stint_V1_DeadSelection, RequestID, dryRun: Bool)
+        case discard(Stint_V1_DeadSelection, RequestID, dryRun: Bool)
+        /// With what was known of the job when it was asked for.
+        case get(JobID, Ledger.Job?)
+        case list(JobState?, String, limit: Int, cursor: Data, seen: Int)
+        case status
+        case watch(JobID)
+        case unwatch(JobID)
+    }
+
+    struct Unanswered {
+        var number: UInt64
+        var wish: Wish
+        /// Sent in this session, and not refused by a broker that drains.
+        var isSent = true
+    }
+
+    let index: Int
+    let name: String
+    let link: Int
+    private(set) var session: SessionID
+    var isAlive = true
+    var pausedUntil: Instant?
+    private var isWelcome = false
+    private var greetedAt = Instant(nanoseconds: 0)
+    private static let helloPatience: Duration = .seconds(3)
+    /// A request was refused for now, and is to be sent again.
+    var asksAgain = false
+    private var number: UInt64 = 0
+    /// In the order in which they were asked for.
+    private(set) var unanswered: [Unanswered] = []
+    private var paused: [Link.ToPeer] = []
+    private var isBreakUnnoticed = false
+
+    init(_ index: Int, name: String, session: SessionID, link: Int) {
+        self.index = index
+        self.name = name
+        self.session = session
+        self.link = link
+    }
+
+    func wish(_ number: UInt64) -> Wish? { unanswered.first { $0.number == number }?.wish }
+
+    // MARK: Asking
+
+    func ask(_ wish: Wish, in world: Simulation) {
+        number += 1
+        unanswered.append(Unanswered(number: number, wish: wish, isSent: isWelcome && pausedUntil == nil))
+        if isWelcome, pausedUntil == nil { send(encode(wish, number), in: world) }
+        // A watch is stopped without an answer.
+        if case .unwatch = wish { unanswered.removeLast() }
+    }
+
+    /// Everything unanswered again, in the same session and under the same numbers.
+    func sendAgain(in world: Simulation) {
+        guard isWelcome, pausedUntil == nil else { return }
+        for request in unanswered { send(encode(request.wish, request.number), in: world) }
+    }
+
+    func begin(in world: Simulation) {
+        session = world.freshSession()
+        isWelcome = false
+        var hello = Stint_V1_ClientHello()
+        hello.protocolMin = 1
+        hello.protocolMax = 1
+        hello.name = name
+        send(.clientHello(hello), in: world)
+        greetedAt = world.now.instant
+        world.events.add(.client(index), at: greetedAt + Self.helloPatience)
+    }
+
+    /// A HELLO that is not answered is said again.
+    func isDue(in world: Simulation) {
+        guard isAlive, pausedUntil == nil else { return }
+        if isWelcome, asksAgain { sendAgain(in: world) }
+        asksAgain = false
+        if !isWelcome, world.now.instant >= greetedAt + Self.helloPatience { begin(in: world) }
+    }
+
+    /// Its user gives up on all that is unanswered, and does not know what became of it.
+    func forget() { unanswered.removeAll() }
+
+    private func welcomed(in world: Simulation) {
+        isWelcome = true
+        for place in unanswered.indices { unanswered[place].isSent = true }
+        sendAgain(in: world)
+    }
+
+    private func send(_ message: Stint_V1_Envelope.OneOf_Message, in world: Simulation) {
+        world.send(message, session: session, over: link)
+    }
+
+    /// Takes out the wish that is answered.
+    private func answered(_ number: UInt64) -> Wish? {
+        guard let place = unanswered.firstIndex(where: { $0.number == number }) else { return nil }
+        return unanswered.remove(at: place).wish
+    }
+
+    // MARK: Called by the world
+
+    func receive(_ frame: Link.ToPeer, in world: Simulation) {
+        guard isAlive else { return }
+        guard pausedUntil == nil else {
+            paused.append(frame)
+            return
+        }
+        guard frame.session == session.value else { return }
+        take(frame.message, in: world)
+    }
+
+    func lostConnection(in world: Simulation) {
+        guard isAlive else { return }
+        guard pausedUntil == nil else {
+            isBreakUnnoticed = true
+            return
+        }
+        begin(in: world)
+    }
+
+    func wake(in world: Simulation) {
+        pausedUntil = nil
+        let frames = paused
+        paused.removeAll()
+        for frame in frames where frame.session == session.value { take(frame.message, in: world) }
+        if isBreakUnnoticed {
+            isBreakUnnoticed = false
+            begin(in: world)
+        } else if isWelcome {
+            sendAgain(in: world)
+        } else {
+            begin(in: world)
+        }
+    }
+
+    // MARK: Answers
+
+    private func take(_ message: Stint_V1_Envelope.OneOf_Message, in world: Simulation) {
+        switch message {
+        case .clientWelcome: welcomed(in: world)
+        case .sayHello: begin(in: world)
+        case .enqueued(let answer):
+            for request in answer.requests { stored(answered(request), in: world) }
+            for item in answer.withDuplicates { stored(answered(item.request), in: world) }
+            for item in answer.refused { refused(item, in: world) }
+        case .refused(let refusal): refused(refusal, in: world)
+        case .cancelled(let answer):
+            guard case .cancel(let id, let request) = answered(answer.request) else { return }
+            world.note("\(id) is cancelled\(answer.wasRunning ? " while it runs" : "")")
+            world.isSameAnswer(to: request, answer.wasRunning ? 1 : 0)
+            if !answer.wasRunning { world.ledger.cancelled(id) }
+        case .operationAnswer(let answer):
+            switch answered(answer.request) {
+            case .replay(_, let request, _), .discard(_, let request, _):
+                world.isSameAnswer(to: request, answer.jobs << 32 | answer.operation)
+            default: break
+            }
+        case .jobAnswer(let answer): shown(answered(answer.request), answer.job, in: world)
+        case .jobsAnswer(let answer): listed(answered(answer.request), answer, in: world)
+        case .statusAnswer(let answer):
+            _ = answered(answer.request)
+            world.isConsistent(answer)
+        case .jobEvent(let event): _ = answered(event.request)
+        default: world.problem("a client was sent what is not for clients")
+        }
+    }
+
+    private func stored(_ wish: Wish?, in world: Simulation) {
+        switch wish {
+        case .enqueue(let ids, _, let isConflict):
+            world.expect(
+                !isConflict || world.mayBeGone(ids), "\(ids) were stored, although another job has the id")
+            for id in ids { world.ledger.acknowledged(id) }
+        case .nonsense: world.problem("what breaks a limit was stored")
+        default: break
+        }
+    }
+
+    private func refused(_ refusal: Stint_V1_Refused, in world: Simulation) {
+        if refusal.code == .draining || refusal.code == .storeFull {
+            // It took nothing of the request. The next broker is asked, or this one a little later.
+            if refusal.code == .storeFull { world.askAgainSoon(self) }
+            return
+        }
+        guard let wish = answered(refusal.request) else { return }
+        switch wish {
+        case .enqueue(let ids, _, let isConflict):
+            world.expect(isConflict, "the enqueue of \(ids) was refused: \(refusal.message)")
+        case .nonsense: world.expect(refusal.code == .invalid, "nonsense was refused as \(refusal.code)")
+        case .get(let id, let known):
+            world.expect(
+                !(known?.isAcknowledged ?? false) || world.mayBeGone([id]),
+                "\(id) was acknowledged, and asking for it is refused: \(refusal.message)")
+        case .cancel, .replay, .discard, .list, .status, .watch, .unwatch:
+            world.expect(refusal.code != .invalid, "a request was refused: \(refusal.message)")
+        }
+    }
+
+    private func shown(_ wish: Wish?, _ job: Stint_V1_JobDetails, in world: Simulation) {
+        guard case .get(let id, let known) = wish else { return }
+        if let token = known?.completed, !world.mayBeGone([id]) {
+            world.expect(job.state == .completed, "\(id) was completed and is shown as \(job.state)")
+            world.expect([UInt8](job.result) == Ledger.result(of: token), "\(id) is shown with another result")
+        }
+        world.expect(
+            [UInt8](job.payload) == Simulation.payload(of: id) || world.mayBeGone([id]),
+            "\(id) is shown with another payload")
+        world.expect(job.attempt <= job.attemptsMax, "\(id) is shown with attempt \(job.attempt) of \(job.attemptsMax)")
+        // Fences rise along the attempts.
+        let fences = job.attempts.map(\.fence)
+        world.expect(zip(fences, fences.dropFirst()).allSatisfy { $0 < $1 }, "\(id) is shown with fences \(fences)")
+    }
+
+    private func listed(_ wish: Wish?, _ answer: Stint_V1_JobsAnswer, in world: Simulation) {
+        guard case .list(let state, let type, let limit, _, let seen) = wish else { return }
+        world.expect(answer.jobs.count <= limit, "a page of \(limit) jobs has \(answer.jobs.count)")
+        for job in answer.jobs {
+            world.expect(type.isEmpty || job.type == type, "a listing of \(type) shows a job of type \(job.type)")
+        }
+        if !answer.cursor.isEmpty, seen < 5 {
+            ask(.list(state, type, limit: limit, cursor: answer.cursor, seen: seen + 1), in: world)
+        }
+    }
+
+    // MARK: Messages
+
+    private func encode(_ wish: Wish, _ number: UInt64) -> Stint_V1_Envelope.OneOf_Message {
+        switch wish {
+        case .enqueue(_, let groups, _), .nonsense(let groups):
+            var message = Stint_V1_Enqueue()
+            message.request = number
+            message.groups = groups
+            return .enqueue(message)
+        case .cancel(let id, let request):
+            var message = Stint_V1_Cancel()
+            message.request = number
+            message.requestID = Self.bytes(request)
+            message.id = Data(id)
+            return .cancel(message)
+        case .replay(let selection, let request, let dryRun):
+            var message = Stint_V1_ReplayDead()
+            message.request = number
+            message.requestID = Self.bytes(request)
+            message.selection = selection
+            message.dryRun = dryRun
+            return .replayDead(message)
+        case .discard(let selection, let request, let dryRun):
+            var message = Stint_V1_DiscardDead()
+            message.request = number
+            message.requestID = Self.bytes(request)
+            message.selection = selection
+            message.dryRun = dryRun
+            return .discardDead(message)
+        case .get(let id, _):
+            var message = Stint_V1_GetJob()
+            message.request = number
+            message.id = Data(id)
+            return .getJob(message)
+        case .list(let state, let type, let limit, let cursor, _):
+            var message = Stint_V1_ListJobs()
+            message.request = number
+            message.state = Stint_V1_JobState(state)
+            message.type = type
+            message.limit = UInt32(limit)
+            message.cursor = cursor
+            return .listJobs(message)
+        case .status:
+            var message = Stint_V1_GetStatus()
+            message.request = number
+            return .getStatus(message)
+        case .watch(let id), .unwatch(let id):
+            var message = Stint_V1_Watch()
+            message.request = number
+            message.id = Data(id)
+            if case .unwatch = wish { message.stop = true }
+            return .watch(message)
+        }
+    }
+
+    private static func bytes(_ request: RequestID) -> Data { Data(JobID(high: request.high, low: request.low)) }
+}

@@ -1,0 +1,63 @@
+import StintBroker
+import StintCore
+
+/// The cluster of one life: its leases and policies, and sizes so small that pages, evictions and second steps happen
+/// to a few thousand jobs as they would to millions.
+struct LifeSettings {
+    static let types = ["mail", "image", "rare", "trash"]
+    /// Jobs of this type may be removed by clients.
+    static let trash = "trash"
+
+    let configuration: BrokerTurn.Configuration
+    let workers: Int
+    let clients: Int
+    /// Of handlers.
+    let runMillisecondsMax: Int
+    let settleGridNanoseconds: Int64
+    /// The number of finished jobs is bounded, so that some of them are removed during the life.
+    let keepsFew: Bool
+
+    init(_ plan: LifePlan) {
+        var chance = Chance(plan.seed, .world)
+        // Long lives are for what takes hours: in them a lease is what it is outside.
+        let lease: Duration =
+            plan.length == .long ? .seconds(15) : .milliseconds(chance.pick([900, 1_800, 3_600]) ?? 900)
+        var bounds = Bounds()
+        if chance.percent(80) {
+            bounds.windowEntries = chance.magnitude(30...2_000)
+            bounds.scheduledEntries = chance.magnitude(10...500)
+            bounds.pageRows = chance.magnitude(4...256)
+            bounds.pageChanges = chance.magnitude(3...200)
+            bounds.stepRows = chance.magnitude(2...100)
+            bounds.dueJobsPerTurn = chance.magnitude(1...50)
+            bounds.assignJobs = chance.magnitude(1...64)
+            bounds.batchWrites = chance.magnitude(10...2_000)
+        }
+        bounds.cachedPayloads = 1 << chance.int(0...8)
+        var settings = BrokerState.Settings(
+            lease: lease, heartbeat: lease / 3,
+            defaultPolicy: Policy(
+                attempts: chance.int(2...4),
+                backoff: Backoff(
+                    first: .milliseconds(chance.int(10...200)), factor: 3, most: .milliseconds(lease.inMilliseconds / 4)
+                ),
+                timeout: .milliseconds(chance.int(300...6_000)), grace: .milliseconds(chance.int(100...1_000))))
+        settings.bounds = bounds
+        var keep = Retention()
+        keepsFew = chance.percent(25)
+        if keepsFew {
+            keep.completed.count = chance.int(50...800)
+            keep.dead.count = chance.int(5...100)
+            keep.cancelled.count = chance.int(5...100)
+        }
+        configuration = BrokerTurn.Configuration(
+            settings: settings, keep: keep, payloadBytesMax: 1_024, seed: chance.next())
+        workers = chance.int(2...7)
+        clients = chance.int(2...5)
+        settleGridNanoseconds = chance.pick([1_000, 2_000_000, 8_000_000]) ?? 1_000
+        runMillisecondsMax = chance.pick([8, 30, 100]) ?? 30
+    }
+
+    var lease: Duration { configuration.settings.lease }
+    var policy: Policy { configuration.settings.defaultPolicy }
+}

@@ -1,0 +1,173 @@
+import StintBroker
+import StintCore
+import StintTransport
+import StintWire
+
+// The network of a simulated world: what is sent, what arrives, and connections that come and go.
+
+extension Simulation {
+    enum Carried { case sent, wouldBlock, unreachable }
+
+    func addLink(_ side: Link.Side, peer: Int) -> Int {
+        links.append(Link(side: side, peer: peer, latencyMicroseconds: network.magnitude(50...20_000)))
+        connect(links.count - 1)
+        return links.count - 1
+    }
+
+    /// The peer has a connection from here on; what it sent meanwhile goes first.
+    func connect(_ link: Int) {
+        guard broker.isUp, links[link].address == nil, !isGone(links[link]) else { return }
+        let address = freshAddress()
+        links[link].address = address
+        links[link].generation += 1
+        addresses[address] = link
+        let unsent = links[link].unsent
+        links[link].unsent.removeAll()
+        for body in unsent { send(body, over: link) }
+    }
+
+    private func isGone(_ link: Link) -> Bool {
+        switch link.side {
+        case .worker: !workers[link.peer].isAlive
+        case .client: !clients[link.peer].isAlive
+        }
+    }
+
+    // MARK: To the broker
+
+    func send(_ message: Stint_V1_Envelope.OneOf_Message, session: SessionID, over link: Int) {
+        coverage?(message)
+        send(Frame.encode(message, session: session.value), over: link)
+    }
+
+    private func send(_ body: [UInt8], over link: Int) {
+        guard let address = links[link].address else {
+            links[link].unsent.append(body)
+            return
+        }
+        let at = links[link].toBroker.arrival(now.instant + latency(of: link))
+        links[link].toBroker.frames.append(Link.ToBroker(at: at, address: address, body: body))
+        events.add(.atBroker(link: link, generation: links[link].generation), at: at)
+    }
+
+    private func latency(of link: Int) -> Duration {
+        let base = links[link].latencyMicroseconds
+        return .microseconds(base + Int(network.next() % UInt64(base + 1)))
+    }
+
+    func arriveAtBroker(_ link: Int, _ generation: UInt32) {
+        guard links[link].generation == generation, let frame = links[link].toBroker.frames.popFirst() else { return }
+        switch links[link].toBroker.passage {
+        case .open: broker.deliver(frame.body, from: links[link].side, at: frame.address)
+        case .held: links[link].toBroker.held.append(frame)
+        case .lost: break
+        }
+    }
+
+    /// The broker reads a frame.
+    func brokerHears(_ body: [UInt8], at address: PeerAddress) {
+        report.frames += 1
+        report.mix(body)
+        guard let link = addresses[address], links[link].side == .worker, links[link].address == address,
+            let (session, isHello) = Self.peek(body)
+        else { return }
+        workers[links[link].peer].wasHeard(session: session, isHello: isHello, at: now.instant, life: broker.life)
+    }
+
+    /// The session of a frame of ours, which is its first field, and whether a worker's HELLO follows.
+    private static func peek(_ body: [UInt8]) -> (session: UInt64, isHello: Bool)? {
+        guard body.count > 10, body[0] == 0x09 else { return nil }
+        let session = body.withUnsafeBytes {
+            UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 1, as: UInt64.self))
+        }
+        return (session, body[9] == 0x52)
+    }
+
+    // MARK: From the broker
+
+    /// - Parameter isLate: The frame waited for its peer; what it grants may be over.
+    func carry(_ frame: OutgoingFrame, isLate: Bool) -> Carried {
+        guard let link = addresses[frame.peer], links[link].address == frame.peer else { return .unreachable }
+        if links[link].isBlocked { return .wouldBlock }
+        report.frames += 1
+        report.mix(frame.body)
+        guard let (session, message) = try? Frame.decode(frame.body) else {
+            problem("the broker sent what nobody can read")
+            return .sent
+        }
+        coverage?(message)
+        switch links[link].side {
+        case .worker: brokerSays(message, session: session, to: workers[links[link].peer], isLate: isLate)
+        case .client: brokerSays(message, session: session, to: clients[links[link].peer])
+        }
+        let at = links[link].toPeer.arrival(now.instant + latency(of: link))
+        links[link].toPeer.frames.append(Link.ToPeer(at: at, session: session, message: message))
+        events.add(.atPeer(link: link, generation: links[link].generation), at: at)
+        return .sent
+    }
+
+    func arriveAtPeer(_ link: Int, _ generation: UInt32) {
+        guard links[link].generation == generation, let frame = links[link].toPeer.frames.popFirst() else { return }
+        switch links[link].toPeer.passage {
+        case .open: deliver(frame, over: link)
+        case .held: links[link].toPeer.held.append(frame)
+        case .lost: break
+        }
+    }
+
+    private func deliver(_ frame: Link.ToPeer, over link: Int) {
+        switch links[link].side {
+        case .worker: workers[links[link].peer].receive(frame, in: self)
+        case .client: clients[links[link].peer].receive(frame, in: self)
+        }
+    }
+
+    // MARK: Breaking and healing
+
+    /// The connection is gone with all that was under way.
+    ///
+    /// - Parameters:
+    ///   - doubled: What the peer sent arrives all the same, later, from the old address.
+    ///   - reconnects: The peer connects anew; false: there is nobody to connect to.
+    func breakConnection(_ link: Int, doubled: Bool = false, reconnects: Bool = true) {
+        guard links[link].address != nil else { return }
+        if doubled {
+            for frame in links[link].toBroker.held + links[link].toBroker.frames {
+                let late = now.instant + network.microseconds(1_000...400_000)
+                events.add(.staleAtBroker(address: frame.address, side: links[link].side, body: frame.body), at: late)
+            }
+        }
+        links[link].toBroker = Link.Lane()
+        links[link].toPeer = Link.Lane()
+        links[link].isBlocked = false
+        links[link].address = nil
+        links[link].generation += 1
+        // The peer hears of it soon; now and then so late that it hears first from the broker, which does not know its
+        // session any more.
+        let late = network.percent(10) ? network.microseconds(50_000...3_000_000) : network.microseconds(10...50_000)
+        events.add(.noticesBreak(link: link, generation: links[link].generation), at: now.instant + late)
+        if reconnects {
+            events.add(.connects(link: link), at: now.instant + network.microseconds(100...300_000))
+        }
+    }
+
+    func noticeBreak(_ link: Int, _ generation: UInt32) {
+        guard links[link].generation <= generation + 1 else { return }
+        switch links[link].side {
+        case .worker: workers[links[link].peer].lostConnection(in: self)
+        case .client: clients[links[link].peer].lostConnection(in: self)
+        }
+    }
+
+    /// Everything that was held arrives now.
+    func open(_ link: Int) {
+        let toBroker = links[link].toBroker.held
+        links[link].toBroker.held.removeAll()
+        links[link].toBroker.passage = .open
+        for frame in toBroker { broker.deliver(frame.body, from: links[link].side, at: frame.address) }
+        let toPeer = links[link].toPeer.held
+        links[link].toPeer.held.removeAll()
+        links[link].toPeer.passage = .open
+        for frame in toPeer { deliver(frame, over: link) }
+    }
+}
