@@ -1,5 +1,6 @@
 import Foundation
 import StintCore
+import StintStore
 import StintTransport
 import StintWire
 
@@ -15,6 +16,14 @@ extension BrokerTurn {
         } catch let error as WireError {
             malformed += 1
             refuse(error.refusal, request: message.request, to: session)
+        } catch let error as StoreError where error.code == .corrupt && message.isQuestion {
+            // Who only asks does not end the broker: what it needs for its own work may well be whole.
+            warnings.append(Warning(sentence: "a question met damage on disk", details: ["reason": error.description]))
+            let sentence = """
+                what was asked for cannot be read: its place on the disk of the broker is damaged. The rest is served; \
+                run "stint doctor" on its host
+                """
+            refuse(Refusal(.wrongState, sentence), request: message.request, to: session)
         }
         absorb()
     }
@@ -191,6 +200,16 @@ extension Stint_V1_Envelope.OneOf_Message {
             answer.request = request
             return .refused(answer)
         default: preconditionFailure("not an answer to a request that is carried out once")
+        }
+    }
+}
+
+extension Stint_V1_Envelope.OneOf_Message {
+    /// It changes nothing, whether it is answered or not.
+    fileprivate var isQuestion: Bool {
+        switch self {
+        case .getJob, .listJobs, .watch: true
+        default: false
         }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import StintCore
+import StintStore
 import StintTransport
 import StintWire
 
@@ -135,8 +136,7 @@ extension BrokerTurn {
                     lines: state.lines)
                 continue
             }
-            let stored = try reader.payload(serial: job.serial)
-            guard let stored, stored.payload.withUnsafeBytes(Digest.of) == job.digest else {
+            guard let stored = try payload(of: job), stored.payload.withUnsafeBytes(Digest.of) == job.digest else {
                 flush(&builder, to: session, peer)
                 state.corrupt(LeaseReference(id: job.id, token: token), into: &effects)
                 continue
@@ -149,6 +149,15 @@ extension BrokerTurn {
         }
         flush(&builder, to: session, peer)
         if !effects.jobs.isEmpty { absorb() }
+    }
+
+    /// Nil also where the page that holds it is damaged: then that job alone is dead, and not the broker.
+    private func payload(of job: AssignedJob) throws -> StoredPayload? {
+        do {
+            return try reader.payload(serial: job.serial)
+        } catch let error as StoreError where error.code == .corrupt {
+            return nil
+        }
     }
 
     private mutating func flush(_ builder: inout AssignBuilder, to session: SessionID, _ peer: PeerAddress) {

@@ -96,6 +96,7 @@ final class RunningBroker: Sendable {
             // After a failure nothing may be written any more, so the store is left as it is.
             guard case .success = result else {
                 committer.abandon()
+                store.noteDamage()
                 report.yield(result)
                 return report.finish()
             }

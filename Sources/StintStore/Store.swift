@@ -269,7 +269,9 @@ package struct StoreStatistics: Sendable {
 }
 
 package struct StoreError: Error, Sendable, CustomStringConvertible {
-    package enum Code: Hashable, Sendable { case inUse, notWritable, corrupt, full, tooNew, rolledBack, failed }
+    package enum Code: Hashable, Sendable {
+        case inUse, notWritable, corrupt, full, tooNew, rolledBack, failed, missing, exists
+    }
     package let code: Code
     package let description: String
 

@@ -36,7 +36,11 @@ struct DatabaseFile {
 
     /// Makes the folder itself, never the one above: a slip in the path must not grow a tree. For its owner alone.
     private static func makeFolder(_ folder: String, for given: String) throws(StoreError) {
-        if mkdir(folder, 0o700) == 0 || errno == EEXIST { return }
+        if mkdir(folder, 0o700) == 0 {
+            // What is in it survives a power cut only if its own name does.
+            return try DiskSpace.syncFolder(of: folder)
+        }
+        if errno == EEXIST { return }
         let reason = errno
         if reason == ENOENT {
             throw StoreError(
@@ -58,7 +62,7 @@ struct DatabaseFile {
                 .notWritable,
                 "the database \(given) is a folder or a device. Name a file, for example \(given)/stint.db.")
         }
-        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let folder = DiskSpace.folder(of: path)
         for target in isThere ? [path, folder] : [folder] where access(target, W_OK) != 0 {
             throw StoreError(
                 .notWritable,
@@ -87,7 +91,9 @@ struct DatabaseFile {
     }
 
     /// Refuses a file that is no SQLite database, before anything could be written to it.
-    func checkHeader() throws(StoreError) {
+    func checkHeader() throws(StoreError) { try Self.checkHeader(of: path) }
+
+    static func checkHeader(of path: String) throws(StoreError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         // Not there, or for SQLite to say.
         guard descriptor >= 0 else { return }
@@ -99,6 +105,9 @@ struct DatabaseFile {
             throw StoreError(
                 .corrupt,
                 "\(path) is not a database. Nothing was changed: name another file as the store, or restore a backup.")
+        }
+        guard !PageSeals.isHeaderDamaged(path) else {
+            throw .corrupt("its header is not as it was written")
         }
     }
 }

@@ -9,7 +9,7 @@ enum DiskSpace {
 
     /// What a process without privileges may still write, in bytes.
     static func free(at path: String) throws(StoreError) -> Int64 {
-        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let folder = folder(of: path)
         var facts = statvfs()
         guard statvfs(folder, &facts) == 0 else {
             throw StoreError(.failed, "the free space of \(folder) is unknown: \(SystemError.last).")
@@ -22,6 +22,48 @@ enum DiskSpace {
     static func bytes(of path: String) -> Int64 {
         var facts = stat()
         return stat(path, &facts) == 0 ? Int64(facts.st_size) : 0
+    }
+
+    /// Makes a file durable.
+    static func sync(_ path: String) throws(StoreError) {
+        try sync(path, flags: O_RDONLY | O_CLOEXEC)
+    }
+
+    /// Makes the names in the folder of a file durable: what was made, renamed or removed there.
+    static func syncFolder(of path: String) throws(StoreError) {
+        try sync(folder(of: path), flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    }
+
+    private static func sync(_ path: String, flags: Int32) throws(StoreError) {
+        let descriptor = open(path, flags)
+        defer { close(descriptor) }
+        guard descriptor >= 0, fsync(descriptor) == 0 else {
+            throw StoreError(
+                .failed, "\(path) cannot be made durable: \(SystemError.last). Check the disk, and try again.")
+        }
+    }
+
+    /// The median of some small synced writes beside the database; nil when nothing can be written there.
+    static func syncMicroseconds(beside path: String) -> Int64? {
+        let probe = path + ".probe-\(getpid())"
+        let descriptor = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, DatabaseFile.mode)
+        guard descriptor >= 0 else { return nil }
+        defer {
+            close(descriptor)
+            unlink(probe)
+        }
+        let page = [UInt8](repeating: 0, count: 4_096)
+        var times: [Int64] = []
+        for _ in 0..<9 {
+            let start = ContinuousClock.now
+            guard pwrite(descriptor, page, page.count, 0) == page.count, fdatasync(descriptor) == 0 else { return nil }
+            times.append((ContinuousClock.now - start).inNanoseconds / 1_000)
+        }
+        return times.sorted()[times.count / 2]
+    }
+
+    static func folder(of path: String) -> String {
+        path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     }
 
     static func releaseReserve(of path: String) throws(StoreError) {

@@ -36,6 +36,8 @@ package final class SQLiteStore: Store {
         try file.checkHeader()
         // Before SQLite makes an empty one of it.
         if DiskSpace.bytes(of: file.path) == 0 { try lock.noted.check(.none, path: file.path) }
+        try LogCheck.check(file.path + "-wal")
+        try Self.check(noted: lock.damagedPage, in: file.path)
         // A full disk must not keep a broker from starting and settling what it holds.
         if try DiskSpace.free(at: file.path) < DiskSpace.reserveBytes { try DiskSpace.releaseReserve(of: file.path) }
         try file.makeIfMissing()
@@ -47,6 +49,27 @@ package final class SQLiteStore: Store {
                 (try SQLiteWriter(db), try WriteAheadLog(db, path: file.path))
             }
             return WriterBox(writer: writer, log: log, lock: lock)
+        }
+    }
+
+    /// A broker that ended over a damaged page would end over it again.
+    private static func check(noted page: UInt64?, in path: String) throws(StoreError) {
+        PageSeals.forgetDamage(in: path)
+        guard let page, !PageSeals.isWhole(page: page, in: path) else { return }
+        throw StoreError(
+            .corrupt,
+            """
+            page \(page) of the database \(path) is damaged: the disk changed it, or another program did. A broker met it \
+            and ended, and nothing was acknowledged since. Nothing was changed: keep a copy of the database and its log, \
+            restore the last backup with "stint restore", and check the disk. What else can be done is in the section \
+            "Damage" of docs/OPERATING.md.
+            """)
+    }
+
+    /// Notes for the next start that this life ended over a damaged page, if it did.
+    package func noteDamage() {
+        queue.writeWithoutTransaction { _ in
+            if let page = PageSeals.damagedPage(in: path) { writer.note(damagedPage: page) }
         }
     }
 
@@ -186,6 +209,10 @@ private final class WriterBox: @unchecked Sendable {
         guard reached != noted || isSynced else { return }
         noted = reached
         lock.withLock { $0?.note(reached, isSynced: isSynced) }
+    }
+
+    func note(damagedPage page: UInt64) {
+        lock.withLock { $0?.note(noted, damagedPage: page, isSynced: true) }
     }
 
     /// Whether to look after the files, and note: under load ten times a second.

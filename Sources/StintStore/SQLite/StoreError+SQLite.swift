@@ -8,6 +8,11 @@ extension StoreError {
         // The index of the log is a file that SQLite sizes by itself; a disk without room for that has a code of its own
         // (a macro with a shift, which Swift does not see).
         let isFullForIndex = code == SQLITE_IOERR | (19 << 8)
+        // A page whose seal does not hold (``PageSeals``).
+        if code == SQLITE_IOERR | (32 << 8) {
+            self = .corrupt("a page is not as it was written: the disk changed it, or another program did")
+            return
+        }
         switch isFullForIndex ? SQLITE_FULL : code & 0xFF {
         case SQLITE_FULL:
             self.init(
@@ -35,7 +40,7 @@ extension StoreError {
         StoreError(
             .corrupt,
             "the database is damaged (\(detail)). Nothing was changed: keep a copy of its files, and restore the last "
-                + "backup or save the rows with the sqlite3 command \".dump\".")
+                + "backup with \"stint restore\", or save the rows with the sqlite3 command \".dump\".")
     }
 
     /// Runs something that uses GRDB's own interface, with its errors turned into the store's.

@@ -9,9 +9,13 @@ import Glibc
 ///     4711
 ///     epoch 1790000000
 ///     batch 90210
+///
+/// and, when a broker ended over a page of the database that was damaged, `damaged` and the number of the page, so that
+/// the next one does not begin work that it cannot go on with.
 final class StoreLock: Sendable {
     /// What the last holder noted.
     let noted: HighWater
+    let damagedPage: UInt64?
     private let descriptor: Int32
 
     init(database: String) throws(StoreError) {
@@ -39,8 +43,10 @@ final class StoreLock: Sendable {
                     + "holds \(path). Stop that broker first, or give this one a database of its own.")
         }
         self.descriptor = descriptor
-        noted = HighWater(lines: Array(Self.lines(descriptor).dropFirst()))
-        note(noted)
+        let lines = Array(Self.lines(descriptor).dropFirst())
+        noted = HighWater(lines: lines)
+        damagedPage = lines.first { $0.hasPrefix("damaged ") }.flatMap { UInt64($0.dropFirst(8)) }
+        note(noted, damagedPage: damagedPage)
     }
 
     /// Notes how far the database has come. What it says must be on disk.
@@ -50,22 +56,40 @@ final class StoreLock: Sendable {
     ///
     /// - Parameter isSynced: Returns when it is on disk. A note that is not survives the end of the process, however it
     ///   ends, but not a power cut, after which the one before refuses a little less.
-    func note(_ reached: HighWater, isSynced: Bool = false) {
+    func note(_ reached: HighWater, damagedPage: UInt64? = nil, isSynced: Bool = false) {
         var text = Array(repeating: UInt8(ascii: " "), count: Self.bytes)
         text[Self.bytes - 1] = UInt8(ascii: "\n")
-        let words = Array("\(getpid())\nepoch \(reached.epoch)\nbatch \(reached.batch)\n".utf8)
+        let words =
+            Array("\(getpid())\nepoch \(reached.epoch)\nbatch \(reached.batch)\n".utf8)
+            + Array((damagedPage.map { "damaged \($0)\n" } ?? "").utf8)
         text.replaceSubrange(0..<words.count, with: words)
         guard pwrite(descriptor, text, text.count, 0) == text.count, isSynced else { return }
         fsync(descriptor)
     }
 
-    /// Longer than the three longest numbers.
+    /// Longer than the four longest numbers with their words.
     private static let bytes = 96
 
     deinit {
         // By word, not by closing alone: a child that was forked and has not yet become its program holds a copy.
         flock(descriptor, LOCK_UN)
         close(descriptor)
+    }
+
+    /// What the lock file says, without taking the lock.
+    ///
+    /// For the moment of the look a lock that nobody has is shared, which a broker that starts in that moment takes for
+    /// another broker; its supervisor tries again.
+    static func look(at database: String) -> (isHeld: Bool, holder: Int32?, noted: HighWater) {
+        let descriptor = open(database + ".lock", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return (false, nil, .none) }
+        defer { close(descriptor) }
+        let noted = HighWater(lines: Array(lines(descriptor).dropFirst()))
+        guard flock(descriptor, LOCK_SH | LOCK_NB) != 0 else {
+            flock(descriptor, LOCK_UN)
+            return (false, nil, noted)
+        }
+        return (true, holder(descriptor).flatMap { Int32(exactly: $0) }, noted)
     }
 
     private static func holder(_ descriptor: Int32) -> Int? { lines(descriptor).first.flatMap { Int($0) } }

@@ -23,6 +23,8 @@ final class WriteAheadLog {
     private let connection: SQLiteConnectionPointer
     private let pagesMax: Int
     private let fill: UnsafeMutablePointer<Fill>
+    /// Pages in the log when it was last tried to let it start over.
+    private var stuckPages = 0
 
     typealias SQLiteConnectionPointer = OpaquePointer
 
@@ -53,19 +55,25 @@ final class WriteAheadLog {
     private var isStuck: Bool { fill.pointee.pages >= 4 * pagesMax }
 
     func isCheckpointDue(isIdle: Bool) -> Bool {
-        isStuck || fill.pointee.pages - fill.pointee.copied >= (isIdle ? Self.idlePages : 2 * pagesMax)
+        // A reader that stays (a backup) is not asked after every commit.
+        if isStuck { return fill.pointee.pages < stuckPages || fill.pointee.pages >= stuckPages + pagesMax / 8 }
+        return fill.pointee.pages - fill.pointee.copied >= (isIdle ? Self.idlePages : 2 * pagesMax)
     }
 
-    /// Copies what no reader is in the way of, while readers go on. When they have kept the log from starting over
-    /// until it is four times its bound, they are waited for, shortly.
+    /// Copies what no reader is in the way of, while readers go on. When all of it is copied, and readers have kept the
+    /// log from starting over until it is four times its bound, they are waited for, shortly. Not when one of them still
+    /// needs what is in the log: that may take as long as a backup does, and commits would wait with it.
     func checkpoint() throws(StoreError) {
-        let isStuck = isStuck
+        stuckPages = isStuck ? fill.pointee.pages : 0
         var pages: Int32 = 0
         var copied: Int32 = 0
-        if isStuck { sqlite3_busy_timeout(connection, Self.restartMilliseconds) }
-        let code = sqlite3_wal_checkpoint_v2(
-            connection, nil, isStuck ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &pages, &copied)
-        if isStuck { sqlite3_busy_timeout(connection, SQLiteConnection.busyMilliseconds) }
+        var code = sqlite3_wal_checkpoint_v2(connection, nil, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied)
+        let isStuck = isStuck && code == SQLITE_OK && copied == pages
+        if isStuck {
+            sqlite3_busy_timeout(connection, Self.restartMilliseconds)
+            code = sqlite3_wal_checkpoint_v2(connection, nil, SQLITE_CHECKPOINT_RESTART, &pages, &copied)
+            sqlite3_busy_timeout(connection, SQLiteConnection.busyMilliseconds)
+        }
         // A checkpoint that failed may have damaged the database file, and only a fresh start can tell; one that a
         // reader kept from finishing, or that found no room, is repeated later: the log has everything.
         guard [SQLITE_OK, SQLITE_BUSY, SQLITE_FULL].contains(code & 0xFF) else {
