@@ -68,12 +68,14 @@ let package = Package(
             ],
             swiftSettings: strict),
         .executableTarget(
-            name: "StintCLI", dependencies: ["Stint", "StintBroker", "StintCore", arguments], swiftSettings: strict),
+            name: "StintCLI", dependencies: ["Stint", "StintBroker", "StintStore", "StintCore", arguments],
+            swiftSettings: strict),
         .target(
             name: "StintTestKit",
             dependencies: [
                 "StintCore", "StintWire", "StintTransport", "StintStore", "StintBroker", "Stint",
                 collections("DequeModule"), collections("HeapModule"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .executableTarget(name: "StintSim", dependencies: ["StintTestKit", arguments], swiftSettings: strict),

@@ -8,11 +8,11 @@ func onAnotherThread(_ body: @escaping @Sendable () throws -> Void) throws {
 }
 
 /// A thread that runs one function.
-final class OtherThread: Sendable {
+package final class OtherThread: Sendable {
     private let failure = Mutex<(any Error)?>(nil)
     private let end = DispatchSemaphore(value: 0)
 
-    init(_ body: @escaping @Sendable () throws -> Void) {
+    package init(_ body: @escaping @Sendable () throws -> Void) {
         Thread.detachNewThread { [self] in
             do { try body() } catch { failure.withLock { $0 = error } }
             end.signal()
@@ -20,7 +20,7 @@ final class OtherThread: Sendable {
     }
 
     /// Waits for its end and throws what it threw. To be called once.
-    func join() throws {
+    package func join() throws {
         end.wait()
         if let failure = failure.withLock({ $0 }) { throw failure }
     }

@@ -77,7 +77,8 @@ struct Room: Sendable {
             ]),
         "StintCLI": Room(
             [
-                "Stint", "StintBroker", "StintCore", "ArgumentParser", "ServiceLifecycle", "Logging", "Metrics",
+                "Stint", "StintBroker", "StintStore", "StintCore", "ArgumentParser", "ServiceLifecycle", "Logging",
+                "Metrics",
                 "Subprocess", "SystemPackage",
             ] + system,
             instead: ["StintTestKit": "a test helper does not ship with the product; `stint-sim` is the place for it"]),
