@@ -3,11 +3,11 @@
 # checkout: make splits at spaces, and a path may hold one.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test sim build release format lint bench proto clean
+.PHONY: help run up test sim build release format lint bench proto clean crash-images disk-faults flips
 export DOCS
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: ## Build, start the cluster of cluster.json, run its main job: make run [DOCS=folder]
 	@scripts/run
@@ -35,6 +35,15 @@ lint: ## Say which Swift files are not in form
 
 bench: release ## Measure this machine: make bench [BENCH="options of stint bench"]
 	@.build/release/stint bench $(BENCH)
+
+crash-images: release ## Power cuts at every moment of the store's life: make crash-images [IMAGES=5000] [SEED=1]
+	@.build/release/stint-disk images --count $(or $(IMAGES),5000) --seed $(or $(SEED),1)
+
+disk-faults: release ## Every write, cut and sync of a script fails in turn, in three ways: make disk-faults [OPERATIONS=2000]
+	@.build/release/stint-disk faults --operations $(or $(OPERATIONS),2000) --seed $(or $(SEED),1)
+
+flips: release ## Bytes of the store at rest turn: make flips [FLIPS=5000] [SEED=1]
+	@.build/release/stint-disk flips --count $(or $(FLIPS),5000) --seed $(or $(SEED),1)
 
 proto: ## Generate the Swift code of the protocol anew (needed only after changing a .proto file)
 	@scripts/proto

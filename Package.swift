@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "Stint", targets: ["Stint"]),
         .executable(name: "stint", targets: ["StintCLI"]),
         .executable(name: "stint-sim", targets: ["StintSim"]),
+        .executable(name: "stint-disk", targets: ["StintDisk"]),
         .executable(name: "stint-documents", targets: ["StintDocuments"]),
     ],
     dependencies: [
@@ -79,6 +80,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .executableTarget(name: "StintSim", dependencies: ["StintTestKit", arguments], swiftSettings: strict),
+        .executableTarget(name: "StintDisk", dependencies: ["StintTestKit", arguments], swiftSettings: strict),
 
         // Programs a user would write.
         .target(name: "Papers", dependencies: ["Stint", subprocess], path: "Examples/Papers", swiftSettings: strict),

@@ -84,6 +84,7 @@ struct Room: Sendable {
             instead: ["StintTestKit": "a test helper does not ship with the product; `stint-sim` is the place for it"]),
         "StintTestKit": Room([], instead: ["StintCLI": "start the built `stint` as a process instead"], isOpen: true),
         "StintSim": Room([], instead: ["StintCLI": "start the built `stint` as a process instead"], isOpen: true),
+        "StintDisk": Room([], instead: ["StintCLI": "start the built `stint` as a process instead"], isOpen: true),
         "Papers": Room([], instead: inside, isOpen: true),
         "StintDocuments": Room([], instead: inside, isOpen: true),
     ]
