@@ -54,8 +54,7 @@ final class ConnectionMonitor {
 extension SocketHandle {
     /// Unbinds and returns when the I/O thread has really closed the listening descriptor. By itself it does so some
     /// time later, and a new bind could find the address in use.
-    func unbindAndWait() {
-        let endpoint = lastEndpoint
+    func unbindAndWait(_ endpoint: String) {
         // Without descriptors for a monitor the unbinding still happens, only unwatched. inproc reports nothing.
         let monitor =
             endpoint.hasPrefix("inproc://") ? nil : try? ConnectionMonitor(of: self, events: ZMQ_EVENT_CLOSED)

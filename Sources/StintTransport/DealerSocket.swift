@@ -54,6 +54,8 @@ package final class DealerSocket {
 
     package let endpoint: Endpoint
     package let limits: Limits
+    /// Nil: plain text.
+    package let security: ClientSecurity?
     /// Messages dropped because they were not one frame that is not empty.
     package private(set) var malformedCount = 0
 
@@ -71,21 +73,25 @@ package final class DealerSocket {
     private static let framesPerCallMax = 64
 
     /// Begins to connect and returns at once; no broker needs to be there. ``nextEvent()`` tells the rest.
-    package init(in context: ZMQContext, connectingTo endpoint: Endpoint, limits: Limits) throws(TransportError) {
+    package init(
+        in context: ZMQContext, connectingTo endpoint: Endpoint, limits: Limits, security: ClientSecurity? = nil
+    ) throws(TransportError) {
         precondition(SocketOption.frameBytes.contains(limits.frameBytesMax), "frameBytesMax \(limits.frameBytesMax)")
         precondition((1...15_000).contains(limits.reconnectMilliseconds), "pause \(limits.reconnectMilliseconds) ms")
-        try endpoint.checkConnectable()
+        try endpoint.checkConnectable(isEncrypted: security != nil)
         self.context = context
         self.endpoint = endpoint
         self.limits = limits
-        (socket, monitor) = try Self.connect(in: context, to: endpoint, limits)
+        self.security = security
+        (socket, monitor) = try Self.connect(in: context, to: endpoint, limits, security)
     }
 
     private static func connect(
-        in context: ZMQContext, to endpoint: Endpoint, _ limits: Limits
+        in context: ZMQContext, to endpoint: Endpoint, _ limits: Limits, _ security: ClientSecurity?
     ) throws(TransportError) -> (SocketHandle, ConnectionMonitor) {
         let socket = try SocketHandle(.dealer, in: context)
         socket.set(SocketOption.dealer(limits, ipv6: endpoint.needsIPv6))
+        if let security { socket.secure(security) }
         let monitor = try ConnectionMonitor(
             of: socket,
             events: ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED
@@ -158,7 +164,7 @@ package final class DealerSocket {
     /// Puts a new socket in the place of the old one and begins to connect. What was queued, in both directions, and
     /// unread events are gone. On an error the old socket stays, and the call can be repeated.
     package func rebuild() throws(TransportError) {
-        let (newSocket, newMonitor) = try Self.connect(in: context, to: endpoint, limits)
+        let (newSocket, newMonitor) = try Self.connect(in: context, to: endpoint, limits, security)
         close()
         (socket, monitor) = (newSocket, newMonitor)
         link = .trying

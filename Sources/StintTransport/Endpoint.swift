@@ -2,8 +2,8 @@ import Glibc
 
 /// Where a socket listens or connects: `tcp://HOST:PORT`, `ipc://PATH` or `inproc://NAME`.
 ///
-/// **The rule it keeps:** without keys only this host may take part. Until the transport has CURVE, binding to or
-/// connecting to an address that is not local is refused with a sentence that says what to do instead.
+/// **The rule it keeps:** without keys only this host may take part. Binding or connecting without them to an address
+/// that is not local is refused with a sentence that says what to do instead.
 ///
 /// - HOST: an IPv4 address, an IPv6 address in brackets, or a name. `localhost` always means 127.0.0.1, so that a
 ///   broker and its peers agree on it and no resolver is asked. No other name is local.
@@ -72,36 +72,38 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         if case .tcp(let host, _) = address { host.contains(":") } else { false }
     }
 
-    func checkBindable() throws(TransportError) {
-        guard !isLocal, case .tcp(let host, let port) = address else { return }
+    func checkBindable(isEncrypted: Bool) throws(TransportError) {
+        guard !isEncrypted, !isLocal, case .tcp(let host, let port) = address else { return }
         let reach = host == "*" || host == "0.0.0.0" || host == "::" ? "every network of this host" : "other hosts"
         throw TransportError(
             .encryptionRequired, retryable: false,
             """
             will not bind "\(self)": it is reachable from \(reach), and peers that are not on this host need \
-            encryption (CURVE keys), which this broker does not have. Bind to tcp://127.0.0.1:\(port) or to an \
-            ipc:// path, and run the workers on this host.
+            encryption (CURVE keys), which this broker does not have. Put "security": {} into cluster.json and run \
+            `stint keys new operator --role operator`, or bind to tcp://127.0.0.1:\(port) or to an ipc:// path and \
+            run the workers on this host.
             """)
     }
 
-    func checkConnectable() throws(TransportError) {
+    func checkConnectable(isEncrypted: Bool) throws(TransportError) {
         guard case .tcp(let host, let port) = address else { return }
         guard port != 0 else {
             throw .invalidEndpoint(
                 description, "port 0 stands for any free port and can only be bound; name the broker's port, 1 to 65535"
             )
         }
-        guard !isLocal else { return }
         guard host != "*", host != "0.0.0.0", host != "::" else {
             throw .invalidEndpoint(
                 description, "\(host) can only be bound; name the broker's address, such as tcp://127.0.0.1:\(port)")
         }
+        guard !isEncrypted, !isLocal else { return }
         throw TransportError(
             .encryptionRequired, retryable: false,
             """
             will not connect to "\(self)": a broker that is not on this host needs encryption (CURVE keys), which \
-            this process does not have. Connect to tcp://127.0.0.1:\(port) or to an ipc:// path of a broker on \
-            this host.
+            this process does not have. Run `stint keys new NAME --role ROLE` on the broker's host, bring the file \
+            that it makes here and name it in STINT_KEY_FILE; or connect to tcp://127.0.0.1:\(port) or to an ipc:// \
+            path of a broker on this host.
             """)
     }
 }

@@ -14,7 +14,7 @@ package enum SendOutcome: Hashable, Sendable {
 /// The broker's end: one socket, many peers, whole messages of one body each.
 ///
 /// What a peer sends never traps and never holds the loop. A message is two frames, the address and a body of
-/// 1…`frameBytesMax` bytes; everything else is dropped and counted. One thread owns the socket; it is not Sendable, and
+/// 1…`frameBytesMax` bytes; everything else is dropped and counted. With keys, each message comes with its sender. One thread owns the socket; it is not Sendable, and
 /// ``SocketThread`` takes it over once.
 package final class RouterSocket {
     /// Bounds of one socket.
@@ -37,8 +37,13 @@ package final class RouterSocket {
     package private(set) var malformedCount = 0
     /// Messages dropped because the peer chose its own routing id.
     package private(set) var selfNamedCount = 0
+    /// Messages dropped because an encrypted connection did not say whose it is. Never, unless libzmq is wrong.
+    package private(set) var anonymousCount = 0
 
     let socket: SocketHandle
+    private let isEncrypted: Bool
+    /// What libzmq listens on.
+    private var listening: [String] = []
     private let incoming = Frame()
     private let outgoing = Frame()
     /// The rest of a message of too many frames is still to be thrown away.
@@ -46,27 +51,59 @@ package final class RouterSocket {
     /// An endless message is thrown away in portions, so that one peer cannot hold the loop.
     private static let framesPerCallMax = 64
 
-    package init(in context: ZMQContext, binding endpoint: Endpoint, limits: Limits) throws(TransportError) {
+    /// - Parameters:
+    ///   - security: Nil: plain text, and then only peers of this host.
+    ///   - count: Is kept up to date by the ``Gatekeeper`` that was made with it.
+    package init(
+        in context: ZMQContext, binding endpoint: Endpoint, limits: Limits, security: ServerSecurity? = nil,
+        counting count: ConnectionCount? = nil
+    ) throws(TransportError) {
         precondition(SocketOption.frameBytes.contains(limits.frameBytesMax), "frameBytesMax \(limits.frameBytesMax)")
         precondition(limits.framesToSendMax > 0 && limits.framesReceivedMax > 0, "0 would mean no bound to libzmq")
-        try endpoint.checkBindable()
-        if case .ipc(let path) = endpoint.address { try SocketFile(path: path).prepareForBinding(endpoint) }
+        isEncrypted = security != nil
+        try endpoint.checkBindable(isEncrypted: isEncrypted)
         socket = try SocketHandle(.router, in: context)
         socket.set(SocketOption.router(limits, ipv6: endpoint.needsIPv6))
+        if let security { socket.secure(security) }
         // libzmq cannot read MANDATORY back, so it is tried: nobody is connected yet who could have this address.
         precondition(
             Self.announce(PeerAddress(simulated: 0), at: socket) == .unreachable, "ROUTER_MANDATORY does not work")
         self.limits = limits
+        if let count, zmq_socket_monitor(socket.raw, count.monitorName, ConnectionCount.events) != 0 {
+            throw .system("count the connections of a socket", zmq_errno())
+        }
+        boundEndpoint = try Self.bind(socket, to: endpoint)
+        listening = [socket.lastEndpoint]
+    }
+
+    private static func bind(_ socket: SocketHandle, to endpoint: Endpoint) throws(TransportError) -> Endpoint {
+        if case .ipc(let path) = endpoint.address { try SocketFile(path: path).prepareForBinding(endpoint) }
         guard zmq_bind(socket.raw, endpoint.libzmqText) == 0 else {
             let number = zmq_errno()
             throw number == EADDRINUSE ? .addressInUse(endpoint) : .system("bind \"\(endpoint)\"", number)
         }
-        boundEndpoint = try Endpoint(socket.lastEndpoint)
+        return try Endpoint(socket.lastEndpoint)
+    }
+
+    /// Listens at one more place, where another key of the server counts: while keys are exchanged, peers that know the
+    /// former one and peers that know the new one are served by one socket.
+    ///
+    /// libzmq gives each listener the options that are set when it is bound, so the one that is there keeps its key.
+    @discardableResult
+    package func alsoBind(_ endpoint: Endpoint, secret: SecretKey) throws(TransportError) -> Endpoint {
+        precondition(isEncrypted, "a socket without keys has no second one")
+        try endpoint.checkBindable(isEncrypted: true)
+        socket.change(secret: secret)
+        let bound = try Self.bind(socket, to: endpoint)
+        listening.append(socket.lastEndpoint)
+        return bound
     }
 
     /// The next message, without waiting; nil when there is none, or when this call has thrown away its share of bad
     /// ones (then the poller says at once that there is more).
-    package func receive() -> (peer: PeerAddress, body: [UInt8])? {
+    ///
+    /// `user` is who the gatekeeper let in; nil on a socket without keys, and there only.
+    package func receive() -> (peer: PeerAddress, body: [UInt8], user: UserID?)? {
         var framesLeft = Self.framesPerCallMax
         while framesLeft > 0 {
             guard incoming.receive(from: socket) else { return nil }
@@ -94,7 +131,13 @@ package final class RouterSocket {
                 incoming.release()
                 continue
             }
-            return (peer, incoming.take())
+            guard isEncrypted else { return (peer, incoming.take(), nil) }
+            guard let user = incoming.user else {
+                anonymousCount += 1
+                incoming.release()
+                continue
+            }
+            return (peer, incoming.take(), user)
         }
         return nil
     }
@@ -146,7 +189,9 @@ package final class RouterSocket {
     /// to be bound again. The last reference does the same, without waiting for that.
     package func close() {
         guard socket.isOpen else { return }
-        socket.unbindAndWait()
+        // A count's reader may end before the socket is gone, and reports to nobody would hold libzmq up.
+        zmq_socket_monitor(socket.raw, nil, 0)
+        for endpoint in listening { socket.unbindAndWait(endpoint) }
         socket.close()
     }
 }

@@ -4,7 +4,7 @@ import Glibc
 /// One libzmq socket: made, set up, closed. Not Sendable: it belongs to the thread that uses it.
 final class SocketHandle {
     enum Kind: Int32 {
-        case pair = 0, dealer = 5, router = 6
+        case pair = 0, reply = 4, dealer = 5, router = 6
     }
 
     /// Keeps the context alive for as long as the socket is open, see there.

@@ -77,7 +77,7 @@ private final class SilentBroker: Sendable {
             let stopping = poller.add(stop)
             _ = poller.add(router)
             while poller.wait(upTo: nil), !poller.isReadable(stopping) {
-                while let (peer, body) = router.receive() {
+                while let (peer, body, _) = router.receive() {
                     guard let (session, message) = try? Frame.decode(body), case .clientHello = message else {
                         continue
                     }

@@ -27,7 +27,9 @@ final class Exchange {
         eventSlot = dealerPoller.add(dealer).events
     }
 
-    func routerReceives() -> (peer: PeerAddress, body: [UInt8])? { routerPoller.message { self.router.receive() } }
+    func routerReceives() -> (peer: PeerAddress, body: [UInt8], user: UserID?)? {
+        routerPoller.message { self.router.receive() }
+    }
     func dealerReceives() -> [UInt8]? { dealerPoller.message { self.dealer.receive() } }
 
     /// The address of the dealer, which it must write to be known by.
