@@ -91,7 +91,10 @@ extension Batch {
             switch row {
             case .checkpoint(_, let blob), .answer(_, let blob, at: _): bytes += count(blob)
             case .grant(let grant): bytes += grant.entries.count * 16
-            case .type, .worker, .grantEnded, .counts, .answersForgotten, .operation, .operationEnded: break
+            case .audit(let record): bytes += record.who.utf8.count + record.what.utf8.count
+            case .type, .worker, .grantEnded, .counts, .answersForgotten, .operation, .operationEnded,
+                .auditForgotten:
+                break
             }
         }
         return Int64(bytes)

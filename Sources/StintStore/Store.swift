@@ -73,6 +73,9 @@ package protocol StoreReader: AnyObject {
 
     /// The answer stored for a request, or nil.
     func answer(_ request: RequestID) throws -> [UInt8]?
+
+    /// Records of the audit log with a higher number than this, oldest first.
+    func audit(after number: Int64, limit: Int) throws -> [AuditRow]
 }
 
 extension StoreReader {
@@ -237,6 +240,8 @@ package struct RecoveredState: Equatable, Sendable {
     package var grants: [GrantRow]
     package var grantedJobs: [JobRow]
     package var operations: [OperationRow]
+    /// The last record of the audit log.
+    package var audit = AuditHead.none
 
     package init(batch: UInt64, numbers: BrokerNumbers) {
         self.batch = batch

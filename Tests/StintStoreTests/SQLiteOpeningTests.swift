@@ -115,6 +115,24 @@ import Testing
         #expect(tables == ["songs"])
     }
 
+    @Test("a database from before the audit log opens, keeps its rows, and gets one")
+    func withoutAudit() throws {
+        let queue = try DatabaseQueue(path: path)
+        try SQLiteSchema.migrator.migrate(queue, upTo: "1")
+        try queue.write { db in
+            try db.execute(sql: "UPDATE broker SET batch = 7, next_serial = 9")
+            try db.execute(sql: "INSERT INTO types VALUES (0, 'mail')")
+            try db.execute(sql: "PRAGMA application_id = \(SQLiteSchema.applicationID)")
+        }
+        try queue.close()
+        let store = try SQLiteStore(path: path)
+        let recovered = try store.recover(at: WallTime(milliseconds: 1_900_000_000_000))
+        #expect(recovered.batch == 7 && recovered.numbers.nextSerial == 9 && recovered.types == ["mail"])
+        #expect(recovered.audit == .none)
+        #expect(try store.makeReader().audit(after: 0, limit: 10) == [])
+        store.close()
+    }
+
     @Test("a database of a newer version is refused")
     func newerVersion() throws {
         try SQLiteStore(path: path).close()

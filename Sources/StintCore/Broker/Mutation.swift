@@ -56,6 +56,10 @@ package enum RowWrite: Sendable {
     case answersForgotten(before: WallTime)
     case operation(OperationRow)
     case operationEnded(Int64)
+    /// A new record of the audit log.
+    case audit(AuditRow)
+    /// Audit records up to this number are forgotten.
+    case auditForgotten(upTo: Int64)
 }
 
 /// A worker process that was ever granted a lease, so that histories can name it.

@@ -39,6 +39,7 @@ package struct MemoryImage: Sendable {
     var grants = SortedMap<FencingToken, GrantRow>()
     var checkpoints = SortedMap<Int64, [UInt8]>()
     var operations = SortedMap<Int64, OperationRow>()
+    var audit = SortedMap<Int64, AuditRow>()
     var answers: [RequestID: (bytes: [UInt8], at: WallTime)] = [:]
 
     package init() {}
@@ -69,6 +70,11 @@ package struct MemoryImage: Sendable {
         case .answersForgotten(let before): answers = answers.filter { $0.value.at >= before }
         case .operation(let operation): operations.set(operation.number, operation)
         case .operationEnded(let number): _ = operations.remove(number)
+        case .audit(let record):
+            let isNew = audit.insert(record.number, record)
+            precondition(isNew, "audit record \(record.number) is there already, and records never change")
+        case .auditForgotten(let last):
+            while let first = audit.entry(at: audit.lowerBound(0))?.key, first <= last { _ = audit.remove(first) }
         }
     }
 

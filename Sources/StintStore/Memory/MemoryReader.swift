@@ -117,6 +117,18 @@ final class MemoryReader: StoreReader {
     }
 
     func answer(_ request: RequestID) throws -> [UInt8]? { read { $0.answers[request]?.bytes } }
+
+    func audit(after number: Int64, limit: Int) throws -> [AuditRow] {
+        read { image in
+            var rows: [AuditRow] = []
+            var index = image.audit.lowerBound(number + 1)
+            while rows.count < limit, let entry = image.audit.entry(at: index) {
+                rows.append(entry.value)
+                index = image.audit.index(after: index)
+            }
+            return rows
+        }
+    }
 }
 
 extension MemoryImage {

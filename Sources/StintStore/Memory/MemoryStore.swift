@@ -82,6 +82,9 @@ extension MemoryImage {
         let granted = Set(state.grants.lazy.flatMap(\.entries).map(\.serial))
         state.grantedJobs = granted.sorted().compactMap { jobs[$0]?.row }
         state.operations = operations.entries.map(\.value)
+        if let record = audit.entries.last?.value {
+            state.audit = AuditHead(number: record.number, digest: record.digest)
+        }
         return state
     }
 }

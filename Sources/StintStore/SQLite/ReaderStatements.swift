@@ -13,7 +13,7 @@ struct ReaderStatements {
     let finishedTypes, runOf, runsFrom, runsBefore, unindexed: Prepared
     let payload, payloadAside, checkpoint: Prepared
     let summary, extrasAside, result, history, attempts, log, workerName: Prepared
-    let answer: Prepared
+    let answer, audit: Prepared
 
     init(_ db: Database) throws {
         func prepare(_ sql: String) throws -> Prepared { try Prepared(db, sql) }
@@ -93,6 +93,11 @@ struct ReaderStatements {
         log = try prepare("SELECT bytes FROM logs WHERE serial = ?1 AND epoch = ?2 AND sequence = ?3")
         workerName = try prepare("SELECT name FROM workers WHERE number = ?1")
         answer = try prepare("SELECT bytes FROM answers WHERE request = ?1")
+        audit = try prepare(
+            """
+            SELECT number, at, kind, count, who, what, previous, digest FROM audit WHERE number > ?1
+            ORDER BY number LIMIT ?2
+            """)
     }
 
     func batch() throws(StoreError) -> UInt64 {

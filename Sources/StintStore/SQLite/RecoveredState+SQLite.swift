@@ -24,6 +24,11 @@ extension RecoveredState {
         try readWorkers(db)
         try readGrants(db)
         try readOperations(db)
+        let last = try Prepared(db, "SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1")
+        audit = try last.first { AuditHead(number: last.integer(0), digest: last.bytes(1)) } ?? .none
+        guard audit.digest.count == 32 else {
+            throw StoreError.corrupt("the digest of audit record \(audit.number) has \(audit.digest.count) bytes")
+        }
     }
 
     private mutating func readTypes(_ db: Database) throws {

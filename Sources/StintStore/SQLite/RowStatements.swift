@@ -14,6 +14,8 @@ final class RowStatements {
     private let answersForgotten: Prepared
     private let operation: Prepared
     private let operationEnded: Prepared
+    private let audit: Prepared
+    private let auditForgotten: Prepared
 
     init(_ db: Database) throws {
         func replacing(_ table: String, _ columns: Int) throws -> Prepared {
@@ -32,6 +34,9 @@ final class RowStatements {
         answersForgotten = try Prepared(db, "DELETE FROM answers WHERE at < ?1")
         operation = try replacing("operations", 10)
         operationEnded = try Prepared(db, "DELETE FROM operations WHERE number = ?1")
+        // Never OR REPLACE: a record does not change.
+        audit = try Prepared(db, "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+        auditForgotten = try Prepared(db, "DELETE FROM audit WHERE number <= ?1")
     }
 
     func apply(_ write: RowWrite, of batch: Batch) throws(StoreError) {
@@ -81,6 +86,10 @@ final class RowStatements {
         case .operationEnded(let number):
             operationEnded.bind(1, number)
             try operationEnded.run()
+        case .audit(let row): try apply(row)
+        case .auditForgotten(let last):
+            auditForgotten.bind(1, last)
+            try auditForgotten.run()
         }
     }
 
@@ -95,6 +104,18 @@ final class RowStatements {
             grant.bind(6, UnsafeRawBufferPointer(bytes))
             try grant.run()
         }
+    }
+
+    private func apply(_ row: AuditRow) throws(StoreError) {
+        audit.bind(1, row.number)
+        audit.bind(2, row.at.milliseconds)
+        audit.bind(3, row.kind.rawValue)
+        audit.bind(4, row.count)
+        audit.bind(5, text: row.who)
+        audit.bind(6, text: row.what)
+        audit.bind(7, copying: row.previous)
+        audit.bind(8, copying: row.digest)
+        try audit.run()
     }
 
     private func apply(_ row: OperationRow) throws(StoreError) {

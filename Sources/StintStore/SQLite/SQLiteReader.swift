@@ -106,4 +106,21 @@ final class SQLiteReader: StoreReader {
             return try statements.answer.first { statements.answer.bytes(0) }
         }
     }
+
+    func audit(after number: Int64, limit: Int) throws -> [AuditRow] {
+        try read { statements in
+            let audit = statements.audit
+            audit.bind(1, number)
+            audit.bind(2, limit)
+            return try audit.all { () throws(StoreError) in
+                guard let kind = AuditKind(rawValue: UInt8(truncatingIfNeeded: audit.integer(2))) else {
+                    throw StoreError.corrupt("audit record \(audit.integer(0)) is of kind \(audit.integer(2))")
+                }
+                return AuditRow(
+                    number: audit.integer(0), at: WallTime(milliseconds: audit.integer(1)), kind: kind,
+                    who: audit.text(4), what: audit.text(5), count: Int(audit.integer(3)), previous: audit.bytes(6),
+                    digest: audit.bytes(7))
+            }
+        }
+    }
 }

@@ -25,8 +25,25 @@ enum SQLiteSchema {
         migrator.registerMigration("2: the wall clock of the last batch", foreignKeyChecks: .immediate) { db in
             try db.execute(sql: "ALTER TABLE broker ADD COLUMN wall INTEGER NOT NULL DEFAULT 0")
         }
+        migrator.registerMigration("3: the audit log", foreignKeyChecks: .immediate) { db in
+            try db.execute(sql: auditTable)
+        }
         return migrator
     }
+
+    /// The audit log: records are added at its end and, of very many, removed at its beginning.
+    private static let auditTable = """
+        CREATE TABLE audit (
+            number INTEGER PRIMARY KEY,
+            at INTEGER NOT NULL,
+            kind INTEGER NOT NULL,
+            count INTEGER NOT NULL,
+            who TEXT NOT NULL,
+            what TEXT NOT NULL,
+            previous BLOB NOT NULL,
+            digest BLOB NOT NULL
+        );
+        """
 
     private static let version1 = """
         CREATE TABLE broker (

@@ -41,4 +41,5 @@ final class CorruptibleReader: StoreReader {
     func list(_ query: JobQuery) throws -> JobListing { try reader.list(query) }
     func finished(_ query: FinishedQuery) throws -> [JobRow] { try reader.finished(query) }
     func answer(_ request: RequestID) throws -> [UInt8]? { try reader.answer(request) }
+    func audit(after number: Int64, limit: Int) throws -> [AuditRow] { try reader.audit(after: number, limit: limit) }
 }

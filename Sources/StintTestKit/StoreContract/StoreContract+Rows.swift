@@ -141,5 +141,27 @@ extension StoreContract {
             try scenario.reopen()
             try expect(scenario.recovered.operations, is: [second, first], "the operations")
         },
+        Check("audit records come back in order, and the oldest go when they are forgotten") { scenario in
+            let rows = (1...5).map { number in
+                AuditRow(
+                    number: Int64(number), at: scenario.now + .seconds(number),
+                    kind: AuditKind.allCases[number % AuditKind.allCases.count], who: "key \(number) \u{1F511}",
+                    what: String(repeating: "w", count: number * 100), count: number * 1_000,
+                    previous: [UInt8](repeating: UInt8(number - 1), count: 32),
+                    digest: [UInt8](repeating: UInt8(number), count: 32))
+            }
+            try expect(scenario.reader.audit(after: 0, limit: 10), is: [], "the records of an empty log")
+            for row in rows { scenario.add(.audit(row)) }
+            try scenario.commit()
+            try expect(scenario.reader.audit(after: 0, limit: 10), is: rows, "all records")
+            try expect(scenario.reader.audit(after: 1, limit: 2), is: Array(rows[1...2]), "two after the first")
+            try expect(scenario.reader.audit(after: 5, limit: 10), is: [], "records after the last")
+            try expect(scenario.reader.audit(after: .max - 1, limit: 10), is: [], "records after any number")
+            scenario.add(.auditForgotten(upTo: 3))
+            try scenario.commit()
+            try scenario.reopen()
+            try expect(scenario.reader.audit(after: 0, limit: 10), is: Array(rows[3...]), "records that are left")
+            try expect(scenario.recovered.audit, is: AuditHead(number: 5, digest: rows[4].digest), "the end of the log")
+        },
     ]
 }

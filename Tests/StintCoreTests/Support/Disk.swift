@@ -58,7 +58,7 @@ struct Disk {
         case .operation(let row): operations[row.number] = row
         case .operationEnded(let number):
             #expect(operations.removeValue(forKey: number) != nil, "an operation that ends was there")
-        case .answer, .answersForgotten: break
+        case .answer, .answersForgotten, .audit, .auditForgotten: break
         }
     }
 
