@@ -47,6 +47,7 @@ let package = Package(
             name: "StintWire", dependencies: ["StintCore", protobuf], exclude: ["Proto"], swiftSettings: strict),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .target(name: "StintTransport", dependencies: ["CZeroMQ"], swiftSettings: strict),
+        .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .target(
             name: "StintStore",
             dependencies: [
@@ -57,7 +58,7 @@ let package = Package(
         .target(
             name: "StintBroker",
             dependencies: [
-                "StintCore", "StintWire", "StintTransport", "StintStore", lifecycle, logging, metrics,
+                "StintCore", "StintWire", "StintTransport", "StintStore", "CSodium", lifecycle, logging, metrics,
                 collections("DequeModule"),
             ],
             swiftSettings: strict),

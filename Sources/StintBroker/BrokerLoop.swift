@@ -57,6 +57,7 @@ final class BrokerLoop {
                 turn.storeIsFull = facts.storeIsFull
                 turn.storeBytes = facts.storeBytes
                 if facts.isDraining, !turn.state.isDraining { turn.drain() }
+                if facts.hasAccessNews { takeAccessNews(now) }
             }
             try takePages()
             let messages = try receive(now)
@@ -71,6 +72,12 @@ final class BrokerLoop {
             if turn.hasBatchToTake { wake = now.instant }
             if turn.state.isDraining, turn.isQuiet, mayEnd(at: now.instant) { return }
         }
+    }
+
+    private func takeAccessNews(_ now: Moment) {
+        let (keys, knocks) = control.takeAccessNews()
+        if let keys { turn.take(keys, at: now) }
+        if !knocks.isEmpty { turn.take(knocks, at: now) }
     }
 
     /// Whoever does not read his last frames is not waited for long: he says HELLO to the next broker and asks again.
@@ -99,14 +106,14 @@ final class BrokerLoop {
         var count = 0
         var limit = MonotonicClock.nanoseconds() + Self.readingMax.inNanoseconds
         while count < Self.messagesPerTurn, turn.readsWorkers, let message = workers.receive() {
-            try turn.receive(fromWorker: message.body, at: message.peer, now: now)
+            try turn.receive(fromWorker: message.body, at: message.peer, by: message.user, now: now)
             count += 1
             if MonotonicClock.nanoseconds() >= limit { break }
         }
         var fromClients = 0
         limit = MonotonicClock.nanoseconds() + Self.readingMax.inNanoseconds
         while fromClients < Self.messagesPerTurn, turn.readsClients, let message = clients.receive() {
-            try turn.receive(fromClient: message.body, at: message.peer, now: now)
+            try turn.receive(fromClient: message.body, at: message.peer, by: message.user, now: now)
             fromClients += 1
             if MonotonicClock.nanoseconds() >= limit { break }
         }
@@ -195,10 +202,17 @@ final class BrokerControl: Sendable {
         var isDraining = false
         var storeIsFull = false
         var storeBytes: Int64 = 0
+        var hasAccessNews = false
+    }
+
+    private struct AccessNews: Sendable {
+        var keys: KnownKeys?
+        var knocks: [RefusedKnock] = []
     }
 
     let waker: Waker
     private let facts = Mutex(Facts())
+    private let news = Mutex(AccessNews())
 
     init() throws { waker = try Waker() }
 
@@ -211,6 +225,29 @@ final class BrokerControl: Sendable {
         facts.withLock {
             $0.storeIsFull = isFull
             $0.storeBytes = bytes
+        }
+    }
+
+    /// The list of keys was changed.
+    func keysChanged(_ keys: KnownKeys) { tell { $0.keys = keys } }
+
+    /// Handshakes were refused.
+    func knocked(_ refused: [RefusedKnock]) { tell { $0.knocks = Array(($0.knocks + refused).suffix(Self.knocksMax)) } }
+
+    /// More than one look can bring; beyond that the loop stands still, and the broker has other troubles.
+    private static let knocksMax = 1_024
+
+    private func tell(_ change: (inout AccessNews) -> Void) {
+        news.withLock { change(&$0) }
+        facts.withLock { $0.hasAccessNews = true }
+        waker.wake()
+    }
+
+    func takeAccessNews() -> (keys: KnownKeys?, knocks: [RefusedKnock]) {
+        facts.withLock { $0.hasAccessNews = false }
+        return news.withLock { news in
+            defer { news = AccessNews() }
+            return (news.keys, news.knocks)
         }
     }
 

@@ -18,6 +18,23 @@ public struct BrokerConfiguration: Sendable {
     public var defaultPolicy = Policy()
     public var keep = Retention()
     public var payloadBytesMax = Limits.payloadBytesMax
+    /// Nil: plain text, and then peers of this host only.
+    public var security: Security?
+
+    /// Encryption, and who may do what.
+    public struct Security: Sendable {
+        /// The private folder with the server's key and the list of known keys, as `stint keys` makes it.
+        public var folder: String
+        /// Where peers that still know the server's former key are served, while keys are exchanged.
+        public var formerClients: String?
+        public var formerWorkers: String?
+
+        public init(folder: String, formerClients: String? = nil, formerWorkers: String? = nil) {
+            self.folder = folder
+            self.formerClients = formerClients
+            self.formerWorkers = formerWorkers
+        }
+    }
 
     public init(clients: String, workers: String, storePath: String) {
         self.clients = clients
@@ -72,4 +89,11 @@ public struct BrokerService: Service {
 /// Why a broker could not start: one sentence with the next step.
 public struct StartError: Error, Sendable, CustomStringConvertible {
     public let description: String
+    /// What is configured cannot work; starting again without a change is of no use.
+    public let isMisconfigured: Bool
+
+    init(description: String, isMisconfigured: Bool = false) {
+        self.description = description
+        self.isMisconfigured = isMisconfigured
+    }
 }

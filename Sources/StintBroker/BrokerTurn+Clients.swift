@@ -6,13 +6,18 @@ import StintWire
 
 extension BrokerTurn {
     /// Takes one frame from the socket of the clients. Never traps on what it says.
-    package mutating func receive(fromClient frame: [UInt8], at peer: PeerAddress, now: Moment) throws {
+    ///
+    /// - Parameter user: Whose key the connection proved; nil on a broker without keys.
+    package mutating func receive(
+        fromClient frame: [UInt8], at peer: PeerAddress, by user: UserID? = nil, now: Moment
+    ) throws {
         guard let (session, message) = opened(frame) else { return }
         state.clocksRead(now, into: &effects)
-        if case .clientHello(let hello) = message { return greet(hello, session, peer) }
+        guard let principal = admit(message, by: user, from: .client(session), peer, now: now) else { return absorb() }
+        if case .clientHello(let hello) = message { return greet(hello, session, peer, user) }
         guard clients.hears(session, at: peer) else { return sayHello(to: .client(session), peer) }
         do {
-            try take(message, from: session, now: now)
+            try take(message, from: session, principal, now: now)
         } catch let error as WireError {
             malformed += 1
             refuse(error.refusal, request: message.request, to: session)
@@ -28,7 +33,9 @@ extension BrokerTurn {
         absorb()
     }
 
-    private mutating func greet(_ hello: Stint_V1_ClientHello, _ session: SessionID, _ peer: PeerAddress) {
+    private mutating func greet(
+        _ hello: Stint_V1_ClientHello, _ session: SessionID, _ peer: PeerAddress, _ user: UserID?
+    ) {
         guard (hello.protocolMin...max(hello.protocolMin, hello.protocolMax)).overlaps(Frame.protocolVersions) else {
             let sentence = """
                 this broker speaks version \(Frame.protocolVersions.upperBound) of the protocol, the client \
@@ -39,7 +46,7 @@ extension BrokerTurn {
         if clients.isFull {
             for silent in clients.forgetSilent() { watchers.forget(silent) }
         }
-        clients.add(session, at: peer)
+        clients.add(session, at: peer, of: user)
         var welcome = Stint_V1_ClientWelcome()
         welcome.protocol = Frame.protocolVersions.upperBound
         welcome.epoch = state.numbers.epoch
@@ -49,23 +56,24 @@ extension BrokerTurn {
     }
 
     private mutating func take(
-        _ message: Stint_V1_Envelope.OneOf_Message, from session: SessionID, now: Moment
+        _ message: Stint_V1_Envelope.OneOf_Message, from session: SessionID, _ principal: Principal, now: Moment
     ) throws {
         switch message {
         case .enqueue(let enqueue): try self.enqueue(enqueue, from: session, now: now)
-        case .cancel(let cancel): try self.cancel(cancel, from: session, now: now)
+        case .cancel(let cancel): try self.cancel(cancel, from: session, principal, now: now)
         case .replayDead(let replay):
             try dead(
                 .replay, replay.selection, request: replay.request, requestID: replay.requestID, dryRun: replay.dryRun,
-                from: session, now: now)
+                from: session, principal, now: now)
         case .discardDead(let discard):
             try dead(
                 .discard, discard.selection, request: discard.request, requestID: discard.requestID,
-                dryRun: discard.dryRun, from: session, now: now)
+                dryRun: discard.dryRun, from: session, principal, now: now)
         case .getJob(let get): try job(get, from: session)
         case .listJobs(let list): try jobs(list, from: session)
         case .getStatus(let get): status(get, from: session, now: now)
         case .watch(let watch): try self.watch(watch, from: session)
+        case .getAudit(let get): try auditRecords(get, from: session)
         default: throw WireError.invalid(field: "envelope.message", "not a message of clients")
         }
     }
@@ -101,7 +109,9 @@ extension BrokerTurn {
         outbox.add(.toClient(session, answer.answering(request)), gate: gate)
     }
 
-    private mutating func cancel(_ message: Stint_V1_Cancel, from session: SessionID, now: Moment) throws {
+    private mutating func cancel(
+        _ message: Stint_V1_Cancel, from session: SessionID, _ principal: Principal, now: Moment
+    ) throws {
         let id = try message.id.id(field: "cancel.id")
         try once(message.requestID, request: message.request, session: session, now: now) { turn in
             var facts = ColdFacts.none
@@ -113,8 +123,11 @@ extension BrokerTurn {
                 }
                 var answer = Stint_V1_Cancelled()
                 switch result {
-                case .cancelled: return .cancelled(answer)
+                case .cancelled:
+                    turn.auditCancel(id, by: principal, wasRunning: false, at: now)
+                    return .cancelled(answer)
                 case .requested:
+                    turn.auditCancel(id, by: principal, wasRunning: true, at: now)
                     answer.wasRunning = true
                     return .cancelled(answer)
                 case .alreadyFinal(let state):
@@ -129,7 +142,7 @@ extension BrokerTurn {
 
     private mutating func dead(
         _ verb: DeadVerb, _ selection: Stint_V1_DeadSelection, request: UInt64, requestID: Data, dryRun: Bool,
-        from session: SessionID, now: Moment
+        from session: SessionID, _ principal: Principal, now: Moment
     ) throws {
         let ids = try selection.ids.ids(field: "selection.ids")
         let ways = (ids.isEmpty ? 0 : 1) + (selection.type.isEmpty ? 0 : 1) + (selection.all ? 1 : 0)
@@ -146,7 +159,9 @@ extension BrokerTurn {
             var answer = Stint_V1_OperationAnswer()
             if !ids.isEmpty {
                 switch try turn.handleDead(verb, ids, dryRun: dryRun, now: now) {
-                case .success(let count): answer.jobs = UInt64(count)
+                case .success(let count):
+                    answer.jobs = UInt64(count)
+                    if !dryRun { turn.auditDead(verb, ids, jobs: count, by: principal, at: now) }
                 case .failure(let refusal): return .refused(Stint_V1_Refused(refusal, request: request))
                 }
                 return .operationAnswer(answer)
@@ -164,6 +179,7 @@ extension BrokerTurn {
             let begun = turn.state.beginDead(verb, type: type, dryRun: dryRun, at: now, into: &turn.effects)
             answer.jobs = UInt64(begun.jobs)
             answer.operation = UInt64(begun.operation)
+            if !dryRun { turn.auditDead(verb, type: selection.type, begun.jobs, begun.operation, principal, at: now) }
             return .operationAnswer(answer)
         }
     }

@@ -6,15 +6,20 @@ import StintWire
 
 extension BrokerTurn {
     /// Takes one frame from the socket of the workers. Never traps on what it says.
-    package mutating func receive(fromWorker frame: [UInt8], at peer: PeerAddress, now: Moment) throws {
+    ///
+    /// - Parameter user: Whose key the connection proved; nil on a broker without keys.
+    package mutating func receive(
+        fromWorker frame: [UInt8], at peer: PeerAddress, by user: UserID? = nil, now: Moment
+    ) throws {
         guard let (session, message) = opened(frame) else { return }
         state.clocksRead(now, into: &effects)
-        if case .workerHello(let hello) = message { return greet(hello, session, peer, now) }
+        guard let principal = admit(message, by: user, from: .worker(session), peer, now: now) else { return absorb() }
+        if case .workerHello(let hello) = message { return greet(hello, session, peer, user, principal, now) }
         guard workers.hears(session, at: peer), let worker = state.workers.slot(of: session) else {
             return sayHello(to: .worker(session), peer)
         }
         do {
-            try take(message, from: session, worker: worker, now: now)
+            try take(message, from: session, worker: worker, principal, now: now)
         } catch let error as WireError {
             // A worker that breaks the protocol is not served on this session: what it meant cannot be known.
             malformed += 1
@@ -25,7 +30,8 @@ extension BrokerTurn {
     }
 
     private mutating func greet(
-        _ message: Stint_V1_WorkerHello, _ session: SessionID, _ peer: PeerAddress, _ now: Moment
+        _ message: Stint_V1_WorkerHello, _ session: SessionID, _ peer: PeerAddress, _ user: UserID?,
+        _ principal: Principal, _ now: Moment
     ) {
         do {
             guard (message.protocolMin...max(message.protocolMin, message.protocolMax)).overlaps(Frame.protocolVersions)
@@ -37,7 +43,11 @@ extension BrokerTurn {
                     \(message.protocolMin) to \(message.protocolMax); use the same release of Stint on both sides
                     """)
             }
-            let hello = try WorkerHello(decoding: message)
+            var hello = try WorkerHello(decoding: message)
+            if let refusal = entitle(&hello, session, user, principal, at: now) {
+                refuse(refusal, to: .worker(session), peer)
+                return absorb()
+            }
             guard state.workers.slot(of: session) == nil else {
                 throw WireError.invalid(field: "envelope.session", "a HELLO begins a session that is not known yet")
             }
@@ -55,7 +65,7 @@ extension BrokerTurn {
             if let refusal = state.hello(hello, session: session, at: now, into: &effects) {
                 refuse(refusal, to: .worker(session), peer)
             } else {
-                workers.add(session, at: peer)
+                workers.add(session, at: peer, of: user)
                 assignments[session] = 0
                 sayLeftOut(of: hello)
             }
@@ -81,17 +91,18 @@ extension BrokerTurn {
     }
 
     private mutating func take(
-        _ message: Stint_V1_Envelope.OneOf_Message, from session: SessionID, worker: Int32, now: Moment
+        _ message: Stint_V1_Envelope.OneOf_Message, from session: SessionID, worker: Int32, _ principal: Principal,
+        now: Moment
     ) throws {
         switch message {
         case .heartbeat(let heartbeat):
             state.heartbeat(running: try heartbeat.leases(), session: session, at: now, into: &effects)
             pong(heartbeat.number, to: session)
         case .settle(let settle):
-            try take(settle, from: session, now: now)
+            try take(settle, from: session, principal, now: now)
         case .progress(let progress):
             state.heard(worker, at: now)
-            for report in progress.reports { try take(report) }
+            for report in progress.reports { try take(report, from: worker) }
         case .checkpoint(let checkpoint):
             state.heard(worker, at: now)
             try take(checkpoint, from: session)
@@ -117,12 +128,14 @@ extension BrokerTurn {
         send(.pong(pong), to: .worker(session), peer)
     }
 
-    private mutating func take(_ message: Stint_V1_Settle, from session: SessionID, now: Moment) throws {
+    private mutating func take(
+        _ message: Stint_V1_Settle, from session: SessionID, _ principal: Principal, now: Moment
+    ) throws {
         let incoming = try message.settlements()
         var settlements: [Settlement] = []
         settlements.reserveCapacity(incoming.count)
         var siblings: [JobID: KnownJob] = [:]  // for lookup only
-        for item in incoming { settlements.append(try settlement(item, &siblings, now: now)) }
+        for item in incoming { settlements.append(try settlement(item, &siblings, principal, now: now)) }
         var facts = ColdFacts.none
         while true {
             let needs = state.settle(
@@ -137,10 +150,10 @@ extension BrokerTurn {
     ///
     /// - Parameter siblings: The children of the attempts that come before in the same message.
     private mutating func settlement(
-        _ incoming: IncomingSettlement, _ siblings: inout [JobID: KnownJob], now: Moment
+        _ incoming: IncomingSettlement, _ siblings: inout [JobID: KnownJob], _ principal: Principal, now: Moment
     ) throws -> Settlement {
         var settlement = incoming.settlement
-        if let sentence = tooLarge(incoming) {
+        if let sentence = tooLarge(incoming) ?? notEntitled(incoming, principal, at: now) {
             settlement.ending = AttemptEnding(.failed, counts: true, isPermanent: true)
             settlement.error = keep(Bytes(Array(sentence.utf8)))
             return settlement
@@ -192,14 +205,14 @@ extension BrokerTurn {
         return nil
     }
 
-    private mutating func take(_ report: Stint_V1_Progress.Report) throws {
+    private mutating func take(_ report: Stint_V1_Progress.Report, from worker: Int32) throws {
         let id = try report.id.id(field: "progress.id")
         let token = FencingToken(epoch: report.epoch, sequence: report.sequence)
         guard report.progress.count <= Limits.progressBytesMax else {
             throw WireError.outOfRange(
                 field: "progress.progress", value: report.progress.count, allowed: 0...Limits.progressBytesMax)
         }
-        guard state.isLeased(id, under: token) else { return }
+        guard state.isLeased(id, under: token, by: worker) else { return }
         let bytes = Bytes([UInt8](report.progress))
         progress[id] = (token, bytes)
         if !watchers.isEmpty { watchers.progressed(id, bytes, gate: gate, into: &outbox) }

@@ -20,11 +20,14 @@ package struct BrokerTurn {
         package var keep: Retention
         package var payloadBytesMax: Int
         package var seed: UInt64
+        /// Who may do what; nil: every peer may do everything, because only those of this host can connect.
+        package var keys: KnownKeys?
 
         package init(
             settings: BrokerState.Settings = .init(), keep: Retention = Retention(),
-            payloadBytesMax: Int = Limits.payloadBytesMax, seed: UInt64
+            payloadBytesMax: Int = Limits.payloadBytesMax, seed: UInt64, keys: KnownKeys? = nil
         ) {
+            self.keys = keys
             self.settings = settings
             self.keep = keep
             self.payloadBytesMax = payloadBytesMax
@@ -68,6 +71,16 @@ package struct BrokerTurn {
     package internal(set) var pageRequests: [PageRequest] = []
 
     package internal(set) var malformed: UInt64 = 0
+    /// Messages refused because of their sender's key.
+    package internal(set) var denied: UInt64 = 0
+    /// Nil on a broker without keys.
+    var keys: KnownKeys?
+    var nextExpiry: WallTime?
+    /// Which key a worker's life belongs to.
+    var owners: [InstanceID: UserID] = [:]  // for lookup only
+    /// What WELCOME is to say of the types that a HELLO named.
+    var refusedTypes: [SessionID: [String]] = [:]  // for lookup only
+    var audit: AuditLog
     /// For the operator; whoever runs the turn takes and logs them.
     package internal(set) var warnings: [Warning] = []
     /// Set by whoever watches the disk: new jobs are refused, settling goes on.
@@ -93,6 +106,9 @@ package struct BrokerTurn {
         open = Batch(number: recovered.batch + 1, numbers: recovered.numbers)
         durable = recovered.batch
         startedAt = now.wall
+        keys = configuration.keys
+        nextExpiry = configuration.keys?.nextExpiry(after: now.wall)
+        audit = AuditLog(after: recovered.audit)
         absorb()
     }
 
@@ -128,6 +144,9 @@ package struct BrokerTurn {
         // A step looks up rows of this very turn, and finds those of the open batch.
         absorb()
         if try stepOperation(at: now) { wake = now.instant }
+        expireKeys(at: now)
+        audit.endWindows(at: now, all: state.isDraining)
+        wake = min(wake, whenAccessChanges(at: now))
         state.confirmSettlements(into: &effects)
         state.dispatch(at: now, into: &effects)
         absorb()
@@ -151,6 +170,7 @@ package struct BrokerTurn {
             for write in effects.jobs { open.jobs.append(absorbed(write)) }
         }
         if !effects.rows.isEmpty { open.rows.append(contentsOf: effects.rows) }
+        if !audit.pending.isEmpty { writeAudit() }
         let gate = gate
         for action in effects.actions { say(action, gate: gate) }
         if !watchers.isEmpty {
@@ -200,6 +220,7 @@ package struct BrokerTurn {
             message.leaseMs = UInt64(state.settings.lease.inMilliseconds)
             message.heartbeatMs = UInt64(state.settings.heartbeat.inMilliseconds)
             message.payloadBytesMax = UInt64(configuration.payloadBytesMax)
+            message.refusedTypes = refusedTypes.removeValue(forKey: session) ?? []
             message.lost =
                 Stint_V1_Lost.groups(lost, reason: .leaseLost)
                 + Stint_V1_Lost.groups(cancelled, reason: .jobCancelled)

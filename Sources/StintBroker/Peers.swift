@@ -12,6 +12,8 @@ struct Peers {
         var address: PeerAddress
         /// Counts messages: larger is later.
         var heard: UInt64
+        /// Whose connection it is; nil on a broker without keys.
+        var user: UserID?
     }
     private var peers: [SessionID: Peer] = [:]
     private var clock: UInt64 = 0
@@ -33,10 +35,15 @@ struct Peers {
     func knows(_ session: SessionID, at address: PeerAddress) -> Bool { peers[session]?.address == address }
     func address(of session: SessionID) -> PeerAddress? { peers[session]?.address }
 
-    mutating func add(_ session: SessionID, at address: PeerAddress) {
+    mutating func add(_ session: SessionID, at address: PeerAddress, of user: UserID? = nil) {
         precondition(!isFull || peers[session] != nil)
         clock += 1
-        peers[session] = Peer(address: address, heard: clock)
+        peers[session] = Peer(address: address, heard: clock, user: user)
+    }
+
+    /// Every session, those first that were silent the longest.
+    var all: [(session: SessionID, user: UserID?, address: PeerAddress)] {
+        peers.sorted { $0.value.heard < $1.value.heard }.map { ($0.key, $0.value.user, $0.value.address) }
     }
 
     mutating func remove(_ session: SessionID) { peers[session] = nil }

@@ -57,6 +57,9 @@ final class RunningBroker: Sendable {
     ) throws -> RunningBroker {
         let room = RoomKeeper(store: store, logger: logger)
         try room.prepare()
+        let context = try ZMQContext.ofThisProcess()
+        let control = try BrokerControl()
+        let entrance = try Self.entrance(configuration.security, context, control, logger)
         let recovered = try store.recover(at: BrokerLoop.now().wall)
         logger.info(
             "store opened",
@@ -68,18 +71,18 @@ final class RunningBroker: Sendable {
                     lease: configuration.lease, heartbeat: configuration.heartbeat, policies: configuration.policies,
                     defaultPolicy: configuration.defaultPolicy),
                 keep: configuration.keep, payloadBytesMax: configuration.payloadBytesMax,
-                seed: UInt64.random(in: .min ... .max)),
+                seed: UInt64.random(in: .min ... .max), keys: entrance?.gate.firstKeys),
             reader: try store.makeReader(), at: BrokerLoop.now())
-        let control = try BrokerControl()
         let committer = Committer(store: store, room: room) { control.waker.wake() }
         let pages = PageReader(store: store) { control.waker.wake() }
 
-        let context = try ZMQContext.ofThisProcess()
         var limits = RouterSocket.Limits(frameBytesMax: Limits.messageBytesMax)
         // Few, because libzmq counts frames and not their bytes; the rest waits in BlockedFrames, where they are counted.
         limits.framesToSendMax = 128
-        let workers = try bind(configuration.workers, context, limits)
-        let clients = try bind(configuration.clients, context, limits)
+        // Before any bind: while nobody answers, nobody gets in.
+        let gatekeeper = try entrance?.open(in: context)
+        let workers = try bind(configuration.workers, context, limits, entrance?.workers)
+        let clients = try bind(configuration.clients, context, limits, entrance?.clients)
         let addresses = BrokerService.Addresses(
             clients: clients.boundEndpoint.description, workers: workers.boundEndpoint.description)
 
@@ -91,6 +94,7 @@ final class RunningBroker: Sendable {
         let watching = try SocketThread(name: "stint-disk") { disk.run() }
         let committing = try SocketThread(name: "stint-commit") { committer.run() }
         let paging = try SocketThread(name: "stint-pages") { pages.run() }
+        let looking = try entrance.map { entrance in try SocketThread(name: "stint-keys") { entrance.gate.run() } }
         _ = try SocketThread(name: "stint-broker") {
             let result = Result { try loop.run() }
             // After a failure nothing may be written any more, so the store is left as it is.
@@ -106,7 +110,10 @@ final class RunningBroker: Sendable {
             committing.join()
             paging.join()
             watching.join()
+            entrance?.gate.stop()
+            looking?.join()
             loop.close()
+            gatekeeper?.stop()
             while (try? store.maintain(isIdle: true)) == true {}
             // A file that is copied after a clean stop holds everything by itself.
             store.close()
@@ -116,13 +123,30 @@ final class RunningBroker: Sendable {
         return RunningBroker(addresses: addresses, control: control, room: room, end: end)
     }
 
+    private static func entrance(
+        _ security: BrokerConfiguration.Security?, _ context: ZMQContext, _ control: BrokerControl, _ logger: Logger
+    ) throws -> Entrance? {
+        guard let security else { return nil }
+        do {
+            return try Entrance(security, context: context, control: control, logger: logger)
+        } catch {
+            throw StartError(description: error.description, isMisconfigured: true)
+        }
+    }
+
     private static func bind(
-        _ endpoint: String, _ context: ZMQContext, _ limits: RouterSocket.Limits
+        _ endpoint: String, _ context: ZMQContext, _ limits: RouterSocket.Limits, _ door: Entrance.Door?
     ) throws -> RouterSocket {
         do {
-            return try RouterSocket(in: context, binding: Endpoint(endpoint), limits: limits)
+            let router = try RouterSocket(
+                in: context, binding: Endpoint(endpoint), limits: limits, security: door?.security,
+                counting: door?.count)
+            if let former = door?.former {
+                try router.alsoBind(Endpoint(former.endpoint), secret: former.secret)
+            }
+            return router
         } catch let error as TransportError {
-            throw StartError(description: error.description)
+            throw StartError(description: error.description, isMisconfigured: error.code == .encryptionRequired)
         }
     }
 }

@@ -44,6 +44,7 @@ extension Stint_V1_Refused {
         case .draining: code = .draining
         case .storeFull: code = .storeFull
         case .exhausted: code = .exhausted
+        case .forbidden: code = .forbidden
         }
     }
 
@@ -57,6 +58,7 @@ extension Stint_V1_Refused {
             case .draining: .draining
             case .storeFull: .storeFull
             case .exhausted: .exhausted
+            case .forbidden: .forbidden
             }
         return Refusal(code, message)
     }

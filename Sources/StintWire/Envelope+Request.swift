@@ -10,12 +10,14 @@ extension Stint_V1_Envelope.OneOf_Message {
         case .replayDead(let message): message.request
         case .discardDead(let message): message.request
         case .watch(let message): message.request
+        case .getAudit(let message): message.request
         case .cancelled(let message): message.request
         case .jobAnswer(let message): message.request
         case .jobsAnswer(let message): message.request
         case .statusAnswer(let message): message.request
         case .operationAnswer(let message): message.request
         case .jobEvent(let message): message.request
+        case .auditAnswer(let message): message.request
         case .refused(let message): message.request
         case .workerHello, .heartbeat, .settle, .progress, .checkpoint, .withdraw, .drain, .bye, .workerWelcome, .pong,
             .assign, .settled, .revoke, .checkpointSaved, .clientHello, .clientWelcome, .enqueued, .sayHello:

@@ -68,8 +68,10 @@ extension BrokerState {
     /// Whether the lease that this grant began still stands. Costs no lookup.
     package func stillLeased(_ job: AssignedJob) -> Bool { jobs.isLive(job.slot, stamp: job.stamp) }
 
-    /// Whether the token holds the lease of the job.
-    package func isLeased(_ id: JobID, under token: FencingToken) -> Bool { leased(id, under: token) != nil }
+    /// Whether the token holds the lease of the job, and was granted to this worker if one is named.
+    package func isLeased(_ id: JobID, under token: FencingToken, by worker: Int32? = nil) -> Bool {
+        leased(id, under: token).map { worker == nil || jobs[$0].lease.worker == worker } ?? false
+    }
 
     /// The payload on disk is not what was enqueued: the job is dead, and nothing is wiped.
     package mutating func corrupt(_ lease: LeaseReference, into effects: inout Effects) {

@@ -15,6 +15,8 @@ public struct Refusal: Error, Hashable, Sendable {
         case storeFull = 6
         /// A limit of the broker as a whole is reached.
         case exhausted = 7
+        /// The key of the connection may not do this, or is not valid any more.
+        case forbidden = 8
     }
 
     public let code: Code
@@ -29,7 +31,7 @@ public struct Refusal: Error, Hashable, Sendable {
     public var isRetryable: Bool {
         switch code {
         case .draining, .storeFull, .exhausted: true
-        case .invalid, .conflict, .notFound, .wrongState: false
+        case .invalid, .conflict, .notFound, .wrongState, .forbidden: false
         }
     }
 }

@@ -72,9 +72,10 @@ enum Decoding {
         case .jobEvent(let event): _ = event.state.state
         case .jobAnswer(let answer): _ = answer.job.state.state
         case .refused(let refused): _ = refused.refusal
+        case .auditAnswer(let answer): for record in answer.records { _ = try record.row() }
         case .enqueued(let enqueued): for refused in enqueued.refused { _ = refused.refusal }
-        case .withdraw, .drain, .bye, .pong, .settled, .checkpointSaved, .clientHello, .getStatus, .clientWelcome,
-            .cancelled, .jobsAnswer, .statusAnswer, .operationAnswer, .sayHello:
+        case .withdraw, .drain, .bye, .pong, .settled, .checkpointSaved, .clientHello, .getStatus, .getAudit,
+            .clientWelcome, .cancelled, .jobsAnswer, .statusAnswer, .operationAnswer, .sayHello:
             break
         }
     }

@@ -65,6 +65,14 @@ extension Sample {
                     $0.dryRun = true
                 })),
         Sample(
+            "get_audit",
+            .getAudit(
+                .with {
+                    $0.request = 20
+                    $0.after = 76
+                    $0.limit = 100
+                })),
+        Sample(
             "watch",
             .watch(
                 .with {
@@ -73,6 +81,23 @@ extension Sample {
                     $0.stop = true
                 })),
     ]
+
+    static let audit: Stint_V1_AuditAnswer = .with {
+        $0.request = 21
+        $0.last = 78
+        $0.records = [
+            .with {
+                $0.number = 77
+                $0.atMs = 1_790_000_000_009
+                $0.kind = 2
+                $0.who = "admin"
+                $0.what = "all dead jobs"
+                $0.count = 3
+                $0.previous = Data(repeating: 0xAB, count: 32)
+                $0.digest = Data(repeating: 0xCD, count: 32)
+            }
+        ]
+    }
 
     static let refused: Stint_V1_Refused = .with {
         $0.request = 19
@@ -147,6 +172,7 @@ extension Sample {
                     $0.error = "the file has no pages"
                 })),
         Sample("refused", .refused(refused)),
+        Sample("audit_answer", .auditAnswer(audit)),
     ]
 
     private static let status: Stint_V1_StatusAnswer = .with {

@@ -125,6 +125,7 @@ extension Sample {
                     $0.heartbeatMs = 5_000
                     $0.lost = [lost(.leaseLost), lost(.jobCancelled)]
                     $0.payloadBytesMax = 1_048_576
+                    $0.refusedTypes = ["secret"]
                 })),
         Sample("pong", .pong(.with { $0.number = 77 })),
         Sample(

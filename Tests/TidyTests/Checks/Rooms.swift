@@ -45,6 +45,7 @@ struct Room: Sendable {
                 "GRDB": "messages are not stored here; see StintStore",
             ]),
         "CZeroMQ": Room([]),
+        "CSodium": Room([]),
         "StintTransport": Room(
             ["CZeroMQ"] + system,
             instead: [
@@ -58,8 +59,10 @@ struct Room: Sendable {
                 "StintTransport": "a store answers calls; it has no peers",
             ]),
         "StintBroker": Room(
-            ["StintCore", "StintWire", "StintTransport", "StintStore", "ServiceLifecycle", "Logging", "Metrics"]
-                + system + collections,
+            [
+                "StintCore", "StintWire", "StintTransport", "StintStore", "CSodium", "ServiceLifecycle", "Logging",
+                "Metrics",
+            ] + system + collections,
             instead: [
                 "Hummingbird": "HTTP is a client of `Stint` like any other and lives in a target of its own",
                 "Stint": "the broker does not use its own client; share what both need through StintCore or StintWire",

@@ -196,6 +196,7 @@ package nonisolated struct Stint_V1_Refused: Sendable {
     case draining // = 5
     case storeFull // = 6
     case exhausted // = 7
+    case forbidden // = 8
     case UNRECOGNIZED(Int)
 
     package init() {
@@ -212,6 +213,7 @@ package nonisolated struct Stint_V1_Refused: Sendable {
       case 5: self = .draining
       case 6: self = .storeFull
       case 7: self = .exhausted
+      case 8: self = .forbidden
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -226,6 +228,7 @@ package nonisolated struct Stint_V1_Refused: Sendable {
       case .draining: return 5
       case .storeFull: return 6
       case .exhausted: return 7
+      case .forbidden: return 8
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -240,6 +243,7 @@ package nonisolated struct Stint_V1_Refused: Sendable {
       .draining,
       .storeFull,
       .exhausted,
+      .forbidden,
     ]
 
   }
@@ -843,6 +847,74 @@ package nonisolated struct Stint_V1_JobEvent: Sendable {
   package init() {}
 }
 
+/// Client to broker: a part of the audit log, oldest first. Answered by AuditAnswer.
+package nonisolated struct Stint_V1_GetAudit: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var request: UInt64 = 0
+
+  /// Only records with a higher number; 0: from the first that is kept.
+  package var after: UInt64 = 0
+
+  /// 1 to 1000.
+  package var limit: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Stint_V1_AuditAnswer: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var request: UInt64 = 0
+
+  /// Fewer than asked for: there are no more.
+  package var records: [Stint_V1_AuditRecord] = []
+
+  /// The number of the last record of all; 0: there is none.
+  package var last: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// One record; docs/PROTOCOL.md says what its digest covers.
+package nonisolated struct Stint_V1_AuditRecord: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var number: UInt64 = 0
+
+  package var atMs: Int64 = 0
+
+  /// 1 cancelled, 2 replayed, 3 discarded, 4 denied, 5 authentication failed, 6 key revoked.
+  package var kind: UInt32 = 0
+
+  /// The name of a key, or `local` on a broker without keys.
+  package var who: String = String()
+
+  package var what: String = String()
+
+  /// How many times, when one record stands for several.
+  package var count: UInt32 = 0
+
+  /// SHA-256, 32 bytes each: of the record before, and of this one.
+  package var previous: Data = Data()
+
+  package var digest: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "stint.v1"
@@ -1087,7 +1159,7 @@ nonisolated extension Stint_V1_Refused: SwiftProtobuf.Message, SwiftProtobuf._Me
 }
 
 nonisolated extension Stint_V1_Refused.Code: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CODE_UNKNOWN\0\u{1}INVALID\0\u{1}CONFLICT\0\u{1}NOT_FOUND\0\u{1}WRONG_STATE\0\u{1}DRAINING\0\u{1}STORE_FULL\0\u{1}EXHAUSTED\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CODE_UNKNOWN\0\u{1}INVALID\0\u{1}CONFLICT\0\u{1}NOT_FOUND\0\u{1}WRONG_STATE\0\u{1}DRAINING\0\u{1}STORE_FULL\0\u{1}EXHAUSTED\0\u{1}FORBIDDEN\0")
 }
 
 nonisolated extension Stint_V1_Cancel: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -2274,6 +2346,151 @@ nonisolated extension Stint_V1_JobEvent: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.progress != rhs.progress {return false}
     if lhs.result != rhs.result {return false}
     if lhs.error != rhs.error {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Stint_V1_GetAudit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".GetAudit"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}after\0\u{1}limit\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.request) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.after) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.request != 0 {
+      try visitor.visitSingularUInt64Field(value: self.request, fieldNumber: 1)
+    }
+    if self.after != 0 {
+      try visitor.visitSingularUInt64Field(value: self.after, fieldNumber: 2)
+    }
+    if self.limit != 0 {
+      try visitor.visitSingularUInt32Field(value: self.limit, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Stint_V1_GetAudit, rhs: Stint_V1_GetAudit) -> Bool {
+    if lhs.request != rhs.request {return false}
+    if lhs.after != rhs.after {return false}
+    if lhs.limit != rhs.limit {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Stint_V1_AuditAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".AuditAnswer"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}records\0\u{1}last\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.request) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.records) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.last) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.request != 0 {
+      try visitor.visitSingularUInt64Field(value: self.request, fieldNumber: 1)
+    }
+    if !self.records.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.records, fieldNumber: 2)
+    }
+    if self.last != 0 {
+      try visitor.visitSingularUInt64Field(value: self.last, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Stint_V1_AuditAnswer, rhs: Stint_V1_AuditAnswer) -> Bool {
+    if lhs.request != rhs.request {return false}
+    if lhs.records != rhs.records {return false}
+    if lhs.last != rhs.last {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Stint_V1_AuditRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".AuditRecord"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{3}at_ms\0\u{1}kind\0\u{1}who\0\u{1}what\0\u{1}count\0\u{1}previous\0\u{1}digest\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.number) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.atMs) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.kind) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.who) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.what) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.count) }()
+      case 7: try { try decoder.decodeSingularBytesField(value: &self.previous) }()
+      case 8: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.number != 0 {
+      try visitor.visitSingularUInt64Field(value: self.number, fieldNumber: 1)
+    }
+    if self.atMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.atMs, fieldNumber: 2)
+    }
+    if self.kind != 0 {
+      try visitor.visitSingularUInt32Field(value: self.kind, fieldNumber: 3)
+    }
+    if !self.who.isEmpty {
+      try visitor.visitSingularStringField(value: self.who, fieldNumber: 4)
+    }
+    if !self.what.isEmpty {
+      try visitor.visitSingularStringField(value: self.what, fieldNumber: 5)
+    }
+    if self.count != 0 {
+      try visitor.visitSingularUInt32Field(value: self.count, fieldNumber: 6)
+    }
+    if !self.previous.isEmpty {
+      try visitor.visitSingularBytesField(value: self.previous, fieldNumber: 7)
+    }
+    if !self.digest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.digest, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Stint_V1_AuditRecord, rhs: Stint_V1_AuditRecord) -> Bool {
+    if lhs.number != rhs.number {return false}
+    if lhs.atMs != rhs.atMs {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.who != rhs.who {return false}
+    if lhs.what != rhs.what {return false}
+    if lhs.count != rhs.count {return false}
+    if lhs.previous != rhs.previous {return false}
+    if lhs.digest != rhs.digest {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

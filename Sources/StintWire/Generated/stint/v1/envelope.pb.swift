@@ -223,6 +223,14 @@ package nonisolated struct Stint_V1_Envelope: Sendable {
     set {message = .watch(newValue)}
   }
 
+  package var getAudit: Stint_V1_GetAudit {
+    get {
+      if case .getAudit(let v)? = message {return v}
+      return Stint_V1_GetAudit()
+    }
+    set {message = .getAudit(newValue)}
+  }
+
   /// Broker to client.
   package var clientWelcome: Stint_V1_ClientWelcome {
     get {
@@ -296,6 +304,14 @@ package nonisolated struct Stint_V1_Envelope: Sendable {
     set {message = .refused(newValue)}
   }
 
+  package var auditAnswer: Stint_V1_AuditAnswer {
+    get {
+      if case .auditAnswer(let v)? = message {return v}
+      return Stint_V1_AuditAnswer()
+    }
+    set {message = .auditAnswer(newValue)}
+  }
+
   /// Broker to any peer.
   package var sayHello: Stint_V1_SayHello {
     get {
@@ -334,6 +350,7 @@ package nonisolated struct Stint_V1_Envelope: Sendable {
     case replayDead(Stint_V1_ReplayDead)
     case discardDead(Stint_V1_DiscardDead)
     case watch(Stint_V1_Watch)
+    case getAudit(Stint_V1_GetAudit)
     /// Broker to client.
     case clientWelcome(Stint_V1_ClientWelcome)
     case enqueued(Stint_V1_Enqueued)
@@ -344,6 +361,7 @@ package nonisolated struct Stint_V1_Envelope: Sendable {
     case operationAnswer(Stint_V1_OperationAnswer)
     case jobEvent(Stint_V1_JobEvent)
     case refused(Stint_V1_Refused)
+    case auditAnswer(Stint_V1_AuditAnswer)
     /// Broker to any peer.
     case sayHello(Stint_V1_SayHello)
 
@@ -370,7 +388,7 @@ fileprivate nonisolated let _protobuf_package = "stint.v1"
 
 nonisolated extension Stint_V1_Envelope: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Envelope"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{4}\u{9}worker_hello\0\u{1}heartbeat\0\u{1}settle\0\u{1}progress\0\u{1}checkpoint\0\u{1}withdraw\0\u{1}drain\0\u{1}bye\0\u{4}\u{d}worker_welcome\0\u{1}pong\0\u{1}assign\0\u{1}settled\0\u{1}revoke\0\u{3}checkpoint_saved\0\u{4}\u{f}client_hello\0\u{1}enqueue\0\u{1}cancel\0\u{3}get_job\0\u{3}list_jobs\0\u{3}get_status\0\u{3}replay_dead\0\u{3}discard_dead\0\u{1}watch\0\u{4}\u{c}client_welcome\0\u{1}enqueued\0\u{1}cancelled\0\u{3}job_answer\0\u{3}jobs_answer\0\u{3}status_answer\0\u{3}operation_answer\0\u{3}job_event\0\u{1}refused\0\u{4}\u{c}say_hello\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{4}\u{9}worker_hello\0\u{1}heartbeat\0\u{1}settle\0\u{1}progress\0\u{1}checkpoint\0\u{1}withdraw\0\u{1}drain\0\u{1}bye\0\u{4}\u{d}worker_welcome\0\u{1}pong\0\u{1}assign\0\u{1}settled\0\u{1}revoke\0\u{3}checkpoint_saved\0\u{4}\u{f}client_hello\0\u{1}enqueue\0\u{1}cancel\0\u{3}get_job\0\u{3}list_jobs\0\u{3}get_status\0\u{3}replay_dead\0\u{3}discard_dead\0\u{1}watch\0\u{3}get_audit\0\u{4}\u{b}client_welcome\0\u{1}enqueued\0\u{1}cancelled\0\u{3}job_answer\0\u{3}jobs_answer\0\u{3}status_answer\0\u{3}operation_answer\0\u{3}job_event\0\u{1}refused\0\u{3}audit_answer\0\u{4}\u{b}say_hello\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -678,6 +696,19 @@ nonisolated extension Stint_V1_Envelope: SwiftProtobuf.Message, SwiftProtobuf._M
           self.message = .watch(v)
         }
       }()
+      case 59: try {
+        var v: Stint_V1_GetAudit?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .getAudit(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .getAudit(v)
+        }
+      }()
       case 70: try {
         var v: Stint_V1_ClientWelcome?
         var hadOneofValue = false
@@ -793,6 +824,19 @@ nonisolated extension Stint_V1_Envelope: SwiftProtobuf.Message, SwiftProtobuf._M
         if let v = v {
           if hadOneofValue {try decoder.handleConflictingOneOf()}
           self.message = .refused(v)
+        }
+      }()
+      case 79: try {
+        var v: Stint_V1_AuditAnswer?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .auditAnswer(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .auditAnswer(v)
         }
       }()
       case 90: try {
@@ -914,6 +958,10 @@ nonisolated extension Stint_V1_Envelope: SwiftProtobuf.Message, SwiftProtobuf._M
       guard case .watch(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 58)
     }()
+    case .getAudit?: try {
+      guard case .getAudit(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 59)
+    }()
     case .clientWelcome?: try {
       guard case .clientWelcome(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 70)
@@ -949,6 +997,10 @@ nonisolated extension Stint_V1_Envelope: SwiftProtobuf.Message, SwiftProtobuf._M
     case .refused?: try {
       guard case .refused(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 78)
+    }()
+    case .auditAnswer?: try {
+      guard case .auditAnswer(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 79)
     }()
     case .sayHello?: try {
       guard case .sayHello(let v)? = self.message else { preconditionFailure() }

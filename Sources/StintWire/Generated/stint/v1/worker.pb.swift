@@ -167,6 +167,9 @@ package nonisolated struct Stint_V1_WorkerWelcome: Sendable {
 
   package var payloadBytesMax: UInt64 = 0
 
+  /// Of what the HELLO named: types that this worker's key may not take. The others are served.
+  package var refusedTypes: [String] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -861,7 +864,7 @@ nonisolated extension Stint_V1_Held.State: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension Stint_V1_WorkerWelcome: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".WorkerWelcome"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}epoch\0\u{3}lease_ms\0\u{3}heartbeat_ms\0\u{1}lost\0\u{3}payload_bytes_max\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}epoch\0\u{3}lease_ms\0\u{3}heartbeat_ms\0\u{1}lost\0\u{3}payload_bytes_max\0\u{3}refused_types\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -875,6 +878,7 @@ nonisolated extension Stint_V1_WorkerWelcome: SwiftProtobuf.Message, SwiftProtob
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self.heartbeatMs) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.lost) }()
       case 6: try { try decoder.decodeSingularUInt64Field(value: &self.payloadBytesMax) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.refusedTypes) }()
       default: break
       }
     }
@@ -899,6 +903,9 @@ nonisolated extension Stint_V1_WorkerWelcome: SwiftProtobuf.Message, SwiftProtob
     if self.payloadBytesMax != 0 {
       try visitor.visitSingularUInt64Field(value: self.payloadBytesMax, fieldNumber: 6)
     }
+    if !self.refusedTypes.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.refusedTypes, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -909,6 +916,7 @@ nonisolated extension Stint_V1_WorkerWelcome: SwiftProtobuf.Message, SwiftProtob
     if lhs.heartbeatMs != rhs.heartbeatMs {return false}
     if lhs.lost != rhs.lost {return false}
     if lhs.payloadBytesMax != rhs.payloadBytesMax {return false}
+    if lhs.refusedTypes != rhs.refusedTypes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1,0 +1,127 @@
+import Dispatch
+import Glibc
+import Logging
+import StintCore
+import StintTransport
+import Synchronization
+
+/// Lets peers of an encrypted broker in: the gatekeeper's judge, and the thread that looks whether the list of keys was
+/// changed.
+///
+/// The gatekeeper only looks keys up; the list is read here, four times a second by its file's facts and in full when
+/// those changed. The loop is told through ``BrokerControl`` and looks at nothing.
+final class Gate: Sendable {
+    fileprivate struct State {
+        var keys: KnownKeys
+        /// By who, for the audit log. Few: known keys by name, and one for all unknown ones.
+        var refused: [String: RefusedKnock] = [:]
+    }
+
+    /// One socket's door.
+    struct Door: Sendable {
+        let domain: String
+        let count: ConnectionCount
+        let connectionsMax: Int
+    }
+
+    private let folder: KeyFolder
+    private let doors: [Door]
+    private let state: Mutex<State>
+    private let control: BrokerControl
+    private let logger: Logger
+    private let end = DispatchSemaphore(value: 0)
+
+    /// The file as it was before the list was first read.
+    private let firstSeen: Facts
+    /// The list with which the broker starts.
+    let firstKeys: KnownKeys
+
+    static let lookEvery: DispatchTimeInterval = .milliseconds(250)
+    private static let refusedMax = 64
+
+    /// - Throws: ``KeyFileError`` when the list cannot be read.
+    init(folder: KeyFolder, doors: [Door], control: BrokerControl, logger: Logger) throws(KeyFileError) {
+        self.folder = folder
+        self.doors = doors
+        firstSeen = Self.facts(of: folder.listFile)
+        firstKeys = try folder.known()
+        state = Mutex(State(keys: firstKeys))
+        self.control = control
+        self.logger = logger
+    }
+
+    // MARK: On the gatekeeper's thread
+
+    func judge(_ knock: Gatekeeper.Knock) -> Gatekeeper.Verdict {
+        guard let door = doors.first(where: { $0.domain == knock.domain }) else { return .refused }
+        // The one that knocks is counted already.
+        guard door.count.value <= door.connectionsMax else { return .busy }
+        let now = WallTime(milliseconds: WallClock.milliseconds())
+        return state.withLock { state in
+            let key = state.keys[knock.key]
+            switch key?.standing(at: now) {
+            case .valid: return .admitted
+            case .none: state.note("unknown keys", "\(knock.domain): unknown key", knock.address, Self.refusedMax)
+            case .revoked: state.note(key?.name ?? "", "\(knock.domain): revoked key", knock.address, Self.refusedMax)
+            case .expired: state.note(key?.name ?? "", "\(knock.domain): expired key", knock.address, Self.refusedMax)
+            }
+            return .refused
+        }
+    }
+
+    // MARK: On a thread of its own
+
+    func run() {
+        var seen = firstSeen
+        while end.wait(timeout: .now() + Self.lookEvery) == .timedOut {
+            let refused = state.withLock { state in
+                defer { state.refused.removeAll() }
+                return state.refused.values.sorted { $0.who < $1.who }
+            }
+            if !refused.isEmpty { control.knocked(refused) }
+            let now = Self.facts(of: folder.listFile)
+            guard now != seen else { continue }
+            seen = now
+            reload()
+        }
+    }
+
+    func stop() { end.signal() }
+
+    private func reload() {
+        do {
+            // A list that was taken away is no list without keys: somebody moved it, and nobody is to gain or lose by that.
+            guard access(folder.listFile, F_OK) == 0 else { throw KeyFileError("\"\(folder.listFile)\" is gone.") }
+            let keys = try folder.known()
+            state.withLock { $0.keys = keys }
+            control.keysChanged(keys)
+            logger.info("the list of keys was changed", metadata: ["keys": "\(keys.all.count)"])
+        } catch {
+            logger.error("the list of keys stays as it was", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// What changes when the file is replaced.
+    private struct Facts: Equatable {
+        var inode: UInt64 = 0
+        var size: Int64 = -1
+        var seconds = 0
+        var nanoseconds = 0
+    }
+
+    private static func facts(of file: String) -> Facts {
+        var facts = stat()
+        guard stat(file, &facts) == 0 else { return Facts() }
+        return Facts(
+            inode: UInt64(facts.st_ino), size: Int64(facts.st_size), seconds: facts.st_mtim.tv_sec,
+            nanoseconds: facts.st_mtim.tv_nsec)
+    }
+}
+
+extension Gate.State {
+    fileprivate mutating func note(_ who: String, _ why: String, _ address: String, _ most: Int) {
+        let who = refused[who] == nil && refused.count >= most ? "others" : who
+        let what = address.isEmpty ? why : "\(why), from \(address)"
+        refused[who] = RefusedKnock(who: who, what: what, count: (refused[who]?.count ?? 0) + 1)
+    }
+}
