@@ -7,6 +7,8 @@ public struct StintError: Error, Sendable, CustomStringConvertible {
         package enum Value: Hashable, Sendable {
             case refused(Refusal.Code)
             case unreachable, outcomeUnknown, closed, configuration
+            /// A handshake failed because of keys: nothing was sent.
+            case notAdmitted
         }
         package let value: Value
 
@@ -20,6 +22,10 @@ public struct StintError: Error, Sendable, CustomStringConvertible {
         public static let draining = Code(value: .refused(.draining))
         public static let storeFull = Code(value: .refused(.storeFull))
         public static let exhausted = Code(value: .refused(.exhausted))
+        /// The key of the connection may not do this, or is not valid any more.
+        public static let forbidden = Code(value: .refused(.forbidden))
+        /// No connection came about, because of the keys of either side; the request was never sent.
+        public static let notAdmitted = Code(value: .notAdmitted)
         /// No broker answered; the request was never sent.
         public static let unreachable = Code(value: .unreachable)
         /// The request was sent and no answer came: it may or may not have been carried out.
@@ -43,6 +49,10 @@ public struct StintError: Error, Sendable, CustomStringConvertible {
 
     init(_ refusal: Refusal) {
         self.init(Code(value: .refused(refusal.code)), isRetryable: refusal.isRetryable, refusal.message)
+    }
+
+    static func notAdmitted(_ trouble: HandshakeTrouble) -> StintError {
+        StintError(.notAdmitted, isRetryable: false, trouble.sentence)
     }
 
     static func unreachable(_ endpoint: String) -> StintError {

@@ -46,6 +46,8 @@ final class ClientConnection: Sendable {
         var windowBytes = 8 * 1_048_576
         var bytesUnderWay = 0
         var payloadBytesMax = Limits.payloadBytesMax
+        /// Why the last handshake failed; nil once one succeeded.
+        var trouble: HandshakeTrouble?
     }
 
     private struct Watch {
@@ -56,12 +58,14 @@ final class ClientConnection: Sendable {
     }
 
     let endpoint: String
+    let key: ConnectionKey?
     private let connectPatience: Duration
     private let state = Mutex(State())
     private let waker: Waker
 
-    init(endpoint: String, connectPatience: Duration) throws {
+    init(endpoint: String, key: ConnectionKey?, connectPatience: Duration) throws {
         self.endpoint = endpoint
+        self.key = key
         self.connectPatience = connectPatience
         do {
             waker = try Waker()
@@ -69,7 +73,8 @@ final class ClientConnection: Sendable {
             let dealer = try DealerSocket(
                 in: context, connectingTo: Endpoint(endpoint),
                 limits: DealerSocket.Limits(
-                    frameBytesMax: Limits.messageBytesMax, reconnectMilliseconds: Int.random(in: 200...500)))
+                    frameBytesMax: Limits.messageBytesMax, reconnectMilliseconds: Int.random(in: 200...500)),
+                security: key?.security)
             _ = try SocketThread(name: "stint-client") { [self] in
                 ClientThread(dealer: dealer, waker: waker, connection: self).run()
             }
@@ -256,7 +261,7 @@ final class ClientConnection: Sendable {
     {
         let now = ContinuousClock.now
         if connectedSince == nil, now - tryingSince >= connectPatience {
-            failAll(.unreachable(endpoint)) { !$0.isSent }
+            failAll(unreachable) { !$0.isSent }
         }
         var overdue: [Pending] = []
         let next = state.withLock { state -> ContinuousClock.Instant? in
@@ -270,11 +275,25 @@ final class ClientConnection: Sendable {
             return state.earliest
         }
         for pending in overdue {
-            pending.finish(
-                .failure(pending.isSent ? .outcomeUnknown(after: pending.timeout) : .unreachable(endpoint)))
+            pending.finish(.failure(pending.isSent ? .outcomeUnknown(after: pending.timeout) : unreachable))
         }
         let patienceEnds = connectedSince == nil && hasUnsent ? tryingSince + connectPatience : nil
         return [next, patienceEnds].compactMap { $0 }.min()
+    }
+
+    /// Nobody is there, or somebody with whom no handshake comes about.
+    private var unreachable: StintError {
+        state.withLock { $0.trouble }.map(StintError.notAdmitted) ?? .unreachable(endpoint)
+    }
+
+    func handshakeSucceeded() { state.withLock { $0.trouble = nil } }
+
+    /// A broker that refuses this key will do so again: whoever waits for it need not wait for his patience to end.
+    func handshakeFailed(_ trouble: HandshakeTrouble) {
+        state.withLock { $0.trouble = trouble }
+        guard trouble.isRefusal else { return }
+        failAll(.notAdmitted(trouble)) { !$0.isSent }
+        failWatches(.notAdmitted(trouble))
     }
 
     var hasWork: Bool { state.withLock { !$0.pending.isEmpty || !$0.watches.isEmpty } }

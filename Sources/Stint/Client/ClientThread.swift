@@ -19,6 +19,9 @@ final class ClientThread {
     private var tryingSince = ContinuousClock.now
     private var rebuildAt: ContinuousClock.Instant?
     private var renewAt: ContinuousClock.Instant?
+    /// The last handshake was refused.
+    private var isRefused = false
+    private var knocking = KnockingBackoff()
     private static let renewal: Duration = .seconds(10)
 
     init(dealer: DealerSocket, waker: Waker, connection: ClientConnection) {
@@ -72,15 +75,21 @@ final class ClientThread {
     private func takeEvents() {
         while let event = dealer.nextEvent() {
             switch event {
-            case .connected: isConnected = true
-            case .retrying, .handshakeFailed: break
+            case .retrying: break
+            case .connected:
+                isConnected = true
+                connection.handshakeSucceeded()
+            case .handshakeFailed(let failure):
+                let trouble = HandshakeTrouble(failure, at: connection.endpoint, with: connection.key)
+                connection.handshakeFailed(trouble)
+                isRefused = trouble.isRefusal
             case .disconnected:
                 isConnected = false
                 // What was under way on the connection is lost; libzmq makes a new one, where a HELLO comes first.
                 greet()
             case .endpointLost:
                 isConnected = false
-                rebuildAt = .now + .milliseconds(Int.random(in: 200...500))
+                rebuildAt = .now + (isRefused ? knocking.next() : .milliseconds(Int.random(in: 200...500)))
             }
         }
         if let at = rebuildAt, at <= .now {
@@ -121,6 +130,8 @@ final class ClientThread {
         switch message {
         case .clientWelcome(let welcome):
             isWelcome = true
+            isRefused = false
+            knocking.admitted()
             welcomedAt = .now
             connection.sessionBegan(welcome)
         case .sayHello: greet()
@@ -141,6 +152,7 @@ final class ClientThread {
         case .jobsAnswer(let answer): connection.answered(answer.request, .message(message))
         case .statusAnswer(let answer): connection.answered(answer.request, .message(message))
         case .operationAnswer(let answer): connection.answered(answer.request, .message(message))
+        case .auditAnswer(let answer): connection.answered(answer.request, .message(message))
         case .jobEvent(let event): connection.event(event)
         default: break  // from a newer broker: not for us
         }

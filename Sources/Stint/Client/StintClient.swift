@@ -24,20 +24,26 @@ public final class StintClient: Sendable {
     /// - Parameters:
     ///   - endpoint: `tcp://host:port` or `ipc:///path`. Nil: the environment's `STINT_CLIENTS`, else
     ///     ``defaultEndpoint``.
+    ///   - key: For a broker that is encrypted, which every broker on another host is. Nil: the environment's, if any.
     ///   - connectPatience: How long requests wait for a broker that is not there before they fail as unreachable.
     ///   - tracer: Of the spans of enqueues. Nil: the one of `InstrumentationSystem` at each; none is needed.
-    /// - Throws: ``StintError`` with code `configuration` when the address cannot be used.
+    /// - Throws: ``StintError`` with code `configuration` when the address or the key cannot be used.
     public init(
-        connectingTo endpoint: String? = nil, connectPatience: Duration = .seconds(2), tracer: (any Tracer)? = nil
+        connectingTo endpoint: String? = nil, key: ConnectionKey? = nil, connectPatience: Duration = .seconds(2),
+        tracer: (any Tracer)? = nil
     ) throws {
         self.tracer = tracer
         self.endpoint =
             endpoint ?? ProcessInfo.processInfo.environment["STINT_CLIENTS"].flatMap { $0.isEmpty ? nil : $0 }
             ?? Self.defaultEndpoint
-        connection = try ClientConnection(endpoint: self.endpoint, connectPatience: connectPatience)
+        connection = try ClientConnection(
+            endpoint: self.endpoint, key: key ?? ConnectionKey(), connectPatience: connectPatience)
     }
 
     deinit { connection.close() }
+
+    /// Whether the client's key is a producer's, which may not ask for the status.
+    package var isProducer: Bool { connection.key?.role == "producer" }
 
     /// Ends the connection. Requests without an answer fail as closed.
     public func close() { connection.close() }
@@ -277,6 +283,30 @@ public final class StintClient: Sendable {
     ) throws -> (jobs: Int, operation: Int) {
         guard case .operationAnswer(let operation) = answer else { throw strangeAnswer }
         return (Int(operation.jobs), Int(operation.operation))
+    }
+
+    // MARK: The audit log
+
+    /// A part of the audit log, oldest first.
+    ///
+    /// - Parameters:
+    ///   - number: Only records after this one.
+    ///   - limit: 1…1 000.
+    /// - Returns: The records, and the number of the last of all.
+    package func audit(
+        after number: Int, limit: Int, timeout: Duration = .seconds(10)
+    ) async throws -> (rows: [AuditRow], last: Int) {
+        let answer = try await ask(timeout) { request in
+            var message = Stint_V1_GetAudit()
+            message.request = request
+            message.after = UInt64(max(0, number))
+            message.limit = UInt32(max(0, limit))
+            return .getAudit(message)
+        }
+        guard case .auditAnswer(let page) = answer, let rows = try? page.records.map({ try $0.row() }) else {
+            throw Self.strangeAnswer
+        }
+        return (rows, Int(clamping: page.last))
     }
 
     // MARK: Asking

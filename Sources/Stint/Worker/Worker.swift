@@ -29,6 +29,8 @@ public final class Worker: Service {
         public var slots: Int
         /// `STINT_WORKER`, else host name and process id.
         public var name: String
+        /// For a broker that is encrypted: `STINT_KEY`, else the file that `STINT_KEY_FILE` names, else none.
+        public var key: ConnectionKey?
         /// How long running handlers may take to finish when the worker is to end: `STINT_DRAIN_LIMIT_MS`, else 30 s.
         public var drainLimit: Duration
 
@@ -47,6 +49,7 @@ public final class Worker: Service {
             }
             endpoint = value("STINT_WORKERS") ?? "tcp://127.0.0.1:7412"
             pool = value("STINT_POOL") ?? "default"
+            key = try ConnectionKey(environment: environment)
             slots = try number("STINT_SLOTS", Limits.slots, or: ProcessInfo.processInfo.activeProcessorCount)
             name = value("STINT_WORKER") ?? Self.defaultName
             drainLimit = .milliseconds(try number("STINT_DRAIN_LIMIT_MS", 0...86_400_000, or: 30_000))
@@ -134,12 +137,13 @@ public final class Worker: Service {
         }
         let identity = WorkerThread.Identity(
             instance: InstanceID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max)), name: options.name,
-            pool: options.pool, types: handlers.types, slots: options.slots, build: "")
+            pool: options.pool, types: handlers.types, slots: options.slots, build: "", key: options.key)
         do {
             let dealer = try DealerSocket(
                 in: ZMQContext.ofThisProcess(), connectingTo: Endpoint(options.endpoint),
                 limits: DealerSocket.Limits(
-                    frameBytesMax: Limits.messageBytesMax, reconnectMilliseconds: Int.random(in: 200...500)))
+                    frameBytesMax: Limits.messageBytesMax, reconnectMilliseconds: Int.random(in: 200...500)),
+                security: options.key?.security)
             _ = try SocketThread(name: "stint-worker") { [control, logger] in
                 WorkerThread(
                     dealer: dealer, waker: control.waker, queue: queue, reports: reports, control: control,

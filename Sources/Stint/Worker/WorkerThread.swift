@@ -17,6 +17,7 @@ final class WorkerThread {
         var types: [String]
         var slots: Int
         var build: String
+        var key: ConnectionKey?
     }
 
     private let dealer: DealerSocket
@@ -36,6 +37,11 @@ final class WorkerThread {
     /// Handed over by `start`, by lease; bytes of jobs on their way from an assign message to the queue.
     private var arriving: [RunQueue.Run] = []
     private var rebuildAt: ContinuousClock.Instant?
+    /// The last handshake was refused.
+    private var isRefused = false
+    private var knocking = KnockingBackoff()
+    /// What was said of a failed handshake: once, until it changes or one succeeds.
+    private var saidOfHandshake: String?
     private var withdrawn: Set<String> = []
     private var drainEndsAt: ContinuousClock.Instant?
     private var isForced = false
@@ -142,14 +148,14 @@ final class WorkerThread {
     private func takeEvents() {
         while let event = dealer.nextEvent() {
             switch event {
-            case .connected, .retrying: break
-            case .handshakeFailed(let failure):
-                logger.warning("handshake with the broker failed", metadata: ["reason": "\(failure)"])
+            case .retrying: break
+            case .connected: saidOfHandshake = nil
+            case .handshakeFailed(let failure): handshakeFailed(failure)
             case .disconnected:
                 logger.info("connection to the broker lost")
                 session.lostSession(fresh: Self.freshSession(), at: Self.now(), &actions)
             case .endpointLost:
-                rebuildAt = .now + .milliseconds(Int.random(in: 200...500))
+                rebuildAt = .now + (isRefused ? knocking.next() : .milliseconds(Int.random(in: 200...500)))
             }
         }
         if let at = rebuildAt, at <= .now {
@@ -157,6 +163,16 @@ final class WorkerThread {
             rebuild()
             session.lostSession(fresh: Self.freshSession(), at: Self.now(), &actions)
         }
+    }
+
+    /// The worker goes on trying, ever more slowly when it is refused: its key may be made valid again.
+    private func handshakeFailed(_ failure: DealerSocket.HandshakeFailure) {
+        let trouble = HandshakeTrouble(failure, at: "\(dealer.endpoint)", with: identity.key)
+        isRefused = trouble.isRefusal
+        absenceToldAt = nil
+        guard saidOfHandshake != trouble.sentence else { return }
+        saidOfHandshake = trouble.sentence
+        logger.error("no connection to the broker; trying on", metadata: ["reason": "\(trouble.sentence)"])
     }
 
     private func rebuild() {
@@ -190,6 +206,13 @@ final class WorkerThread {
             reports.sessionBegan()
             control.joined()
             absenceToldAt = nil
+            isRefused = false
+            knocking.admitted()
+            if !welcome.refusedTypes.isEmpty {
+                logger.error(
+                    "this worker's key may not take some of its types; they are not served here",
+                    metadata: ["types": "\(welcome.refusedTypes.joined(separator: ", "))"])
+            }
             for type in withdrawn.sorted() { sendWithdraw(type, "") }
             logger.info("joined the broker", metadata: ["epoch": "\(welcome.epoch)"])
         case .sayHello: session.lostSession(fresh: Self.freshSession(), at: Self.now(), &actions)
@@ -208,6 +231,8 @@ final class WorkerThread {
         case .refused(let refused):
             logger.error("the broker refuses this worker", metadata: ["reason": "\(refused.message)"])
             control.refused(refused.refusal)
+            // In the middle of a session it is over, and so are its leases.
+            if session.phase == .serving { session.lostSession(fresh: Self.freshSession(), at: Self.now(), &actions) }
         default: break  // from a newer broker: not for us
         }
     }
@@ -364,7 +389,8 @@ final class WorkerThread {
         case .resume: queue.resume()
         case .drain: send(.drain(Stint_V1_Drain()))
         case .bye: send(.bye(Stint_V1_Bye()))
-        case .rebuild: rebuild()
+        // A refused worker has its own time to knock again.
+        case .rebuild: if rebuildAt == nil { rebuild() }
         }
     }
 
