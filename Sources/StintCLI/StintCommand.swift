@@ -19,7 +19,8 @@ struct StintCommand: AsyncParsableCommand {
         version: Self.version,
         subcommands: [
             Up.self, BrokerCommand.self, WorkerCommand.self, Enqueue.self, Jobs.self, JobCommand.self, Cancel.self,
-            Dead.self, Status.self, Backup.self, Restore.self, Bench.self, Bench.Produce.self, Bench.Work.self,
+            Dead.self, Status.self, Backup.self, Restore.self, Audit.self, Keys.self, Bench.self, Bench.Produce.self,
+            Bench.Work.self,
             GuardCommand.self,
         ])
 
@@ -51,6 +52,8 @@ enum ExitStatus: Int32 {
     case failure = 1
     case usage = 2
     case notFound = 3
+    /// Because of keys: unknown, revoked, expired, or of a role that may not.
+    case forbidden = 4
     case conflict = 5
     case unreachable = 6
     /// No answer in time, or one whose outcome is unknown.
@@ -92,6 +95,7 @@ enum ExitStatus: Int32 {
         case .notFound: self = .notFound
         case .conflict, .wrongState: self = .conflict
         case .unreachable: self = .unreachable
+        case .forbidden, .notAdmitted: self = .forbidden
         case .outcomeUnknown, .closed: self = .timeout
         case .invalid, .configuration: self = .usage
         default: self = .failure

@@ -24,6 +24,7 @@ struct Bench: AsyncParsableCommand {
     @Option(parsing: .unconditional, help: "Single jobs for the latency figures.") var latencyJobs = 1_000
     @Option(help: ArgumentHelp("A folder for the temporary store (default: the system's).", valueName: "folder"))
     var folder: String?
+    @Flag(help: "With keys: every connection encrypted.") var keys = false
     @Flag(help: "One JSON object.") var json = false
 
     func validate() throws {
@@ -50,7 +51,7 @@ struct Bench: AsyncParsableCommand {
             SignalWatch([signal]) { continuation.yield(.signal(signal)) }
         }
         defer { for watch in watches { watch.stop() } }
-        let home = try BenchHome(inside: folder)
+        let home = try BenchHome(inside: folder, withKeys: keys)
         defer { home.remove() }
         // Not awaited after a signal: its requests to a broker that is gone would hold up the end.
         let bench = self
@@ -77,10 +78,11 @@ struct Bench: AsyncParsableCommand {
     }
 
     private func measure(in home: BenchHome) async throws -> BenchFigures {
-        var figures = BenchFigures(jobs: jobs, payloadBytes: payloadBytes, batch: batch)
+        var figures = BenchFigures(jobs: jobs, payloadBytes: payloadBytes, batch: batch, isEncrypted: keys)
         let broker = try await home.startBroker()
         defer { broker.end() }
-        let client = try StintClient(connectingTo: broker.clients)
+        let client = try StintClient(
+            connectingTo: broker.clients, key: try home.keyFile("operator").map { try ConnectionKey(file: $0) })
         defer { client.close() }
 
         figures.enqueuePerSecond = Double(jobs) / (try await home.produce(jobs, payloadBytes, batch, for: broker))
@@ -148,6 +150,7 @@ struct BenchFigures {
     let jobs: Int
     let payloadBytes: Int
     let batch: Int
+    let isEncrypted: Bool
     var enqueuePerSecond = 0.0
     var drainPerSecond = 0.0
     var endToEndPerSecond = 0.0
@@ -159,10 +162,11 @@ struct BenchFigures {
 
     static let durability = "fsync before every acknowledgement"
 
-    init(jobs: Int, payloadBytes: Int, batch: Int) {
+    init(jobs: Int, payloadBytes: Int, batch: Int, isEncrypted: Bool) {
         self.jobs = jobs
         self.payloadBytes = payloadBytes
         self.batch = batch
+        self.isEncrypted = isEncrypted
     }
 
     private func percentile(_ share: Double) -> Double {
@@ -174,6 +178,7 @@ struct BenchFigures {
         line.add("jobs", jobs)
         line.add("payload_bytes", payloadBytes)
         line.add("batch", batch)
+        line.add("encrypted", isEncrypted)
         line.add("enqueue_per_s", enqueuePerSecond)
         line.add("drain_per_s", drainPerSecond)
         line.add("end_to_end_per_s", endToEndPerSecond)
@@ -195,7 +200,7 @@ struct BenchFigures {
             ? "not measured"
             : String(format: "p50 %.3f ms, p99 %.3f ms", percentile(0.5), percentile(0.99))
         return """
-            \(number(Double(jobs))) jobs of \(payloadBytes) bytes, \(batch) a message; \(Self.durability)
+            \(number(Double(jobs))) jobs of \(payloadBytes) bytes, \(batch) a message\(isEncrypted ? ", encrypted" : ""); \(Self.durability)
             enqueue      \(number(enqueuePerSecond)) jobs/s
             drain        \(number(drainPerSecond)) jobs/s
             end to end   \(number(endToEndPerSecond)) jobs/s, \(String(format: "%.1f", brokerMicrosecondsPerJob)) µs of broker CPU a job

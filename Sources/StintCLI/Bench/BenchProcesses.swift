@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import Stint
+import StintBroker
 import StintCore
 import Synchronization
 
@@ -13,11 +14,13 @@ final class BenchHome: Sendable {
     }
 
     let folder: URL
+    private let hasKeys: Bool
     private let state = Mutex(State())
 
     /// - Parameter parent: A folder that exists; nil: the system's for temporary files.
     /// - Throws: ``CommandError`` with `usage`.
-    init(inside parent: String?) throws {
+    init(inside parent: String?, withKeys hasKeys: Bool) throws {
+        self.hasKeys = hasKeys
         let parent = URL(fileURLWithPath: parent ?? FileManager.default.temporaryDirectory.path).path
         var template = Array("\(parent)/stint-bench-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
@@ -31,14 +34,28 @@ final class BenchHome: Sendable {
         let config = """
             { "name": "bench", "broker": { "clients": "tcp://127.0.0.1:7411", "workers": "tcp://127.0.0.1:7412",
               "bind": { "clients": "tcp://127.0.0.1:0", "workers": "tcp://127.0.0.1:0" } },
-              "store": { "url": "sqlite:stint.db" } }
+              "store": { "url": "sqlite:stint.db" }\(hasKeys ? #", "security": { "folder": "keys" }"# : "") }
             """
         do {
+            if hasKeys { try makeKeys() }
             try config.write(to: folder.appendingPathComponent("cluster.json"), atomically: true, encoding: .utf8)
         } catch {
             remove()
             throw CommandError(.failure, "nothing can be written in \"\(parent)\": \(error.localizedDescription)")
         }
+    }
+
+    private func makeKeys() throws {
+        let keys = KeyFolder(folder.appendingPathComponent("keys").path)
+        let now = WallTime(milliseconds: Int64(Date.now.timeIntervalSince1970 * 1_000))
+        for (name, role) in [("operator", Role.operator), ("worker", .worker)] {
+            _ = try keys.make(name, role, types: nil, children: nil, expiresAt: nil, at: now)
+        }
+    }
+
+    /// The key file of this name; nil when the bench goes without keys.
+    func keyFile(_ name: String) -> String? {
+        hasKeys ? folder.appendingPathComponent("keys/\(name).key").path : nil
     }
 
     /// Kills what still runs, waits for its end, and removes the folder. No process starts here afterwards.
@@ -75,7 +92,10 @@ final class BenchHome: Sendable {
     func startWorker(slots: Int, for broker: BenchBroker, _ client: StintClient) async throws -> BenchProcess {
         let process = try start(
             ["bench-work"],
-            environment: ["STINT_WORKERS": broker.workers, "STINT_SLOTS": "\(slots)", "STINT_POOL": "bench"])
+            environment: [
+                "STINT_WORKERS": broker.workers, "STINT_SLOTS": "\(slots)", "STINT_POOL": "bench",
+                ConnectionKey.fileVariable: keyFile("worker") ?? "",
+            ])
         guard await process.nextLine() != nil else {
             throw CommandError(.failure, "the bench's worker did not start; its words are above")
         }
@@ -87,7 +107,10 @@ final class BenchHome: Sendable {
         let process = try start(
             [
                 "bench-produce", "--jobs", "\(jobs)", "--payload-bytes", "\(payloadBytes)", "--batch", "\(batch)",
-            ], environment: ["STINT_CLIENTS": broker.clients])
+            ],
+            environment: [
+                "STINT_CLIENTS": broker.clients, ConnectionKey.fileVariable: keyFile("operator") ?? "",
+            ])
         guard let line = await process.nextLine(), let seconds = Double(line) else {
             throw CommandError(.failure, "the bench's producer failed; its words are above")
         }

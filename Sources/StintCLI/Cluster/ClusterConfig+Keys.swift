@@ -21,6 +21,50 @@ extension ClusterConfig {
                 ConfigKey(
                     "pools", .named("<pool>", Pool.keys, countMax: 1_000), \.pools,
                     "The worker processes, by pool.", defaultNote: "none"),
+                ConfigKey(
+                    "security", .object(Security.keys), \.security,
+                    "Encryption, and who may do what. `{}` switches it on; a broker that other hosts can reach needs it.",
+                    defaultNote: "none: peers of the broker's host only, which may do everything"),
+            ])
+    }
+}
+
+extension ClusterConfig.Security {
+    static var keys: ConfigSection<Self> {
+        ConfigSection(
+            summary: """
+                Made by `stint keys new`; see [SECURITY.md](SECURITY.md). A pool's processes take the key file \
+                `<folder>/<pool>.key`, unless the pool's `environment` has `STINT_KEY_FILE`.
+                """,
+            start: Self(),
+            keys: [
+                ConfigKey(
+                    "folder", .folder, \.folder,
+                    "The private folder with the server's key and the broker's list of known keys."),
+                ConfigKey(
+                    "key",
+                    .text(unit: "path", range: "", expected: "the path of a file", pattern: "^.") { !$0.isEmpty },
+                    \.key, "The key file of commands. `STINT_KEY_FILE` and `STINT_KEY` stand above it.",
+                    defaultNote: "`operator.key` in the folder"),
+                ConfigKey(
+                    "former", .object(Former.keys), \.former,
+                    "Where the server's former key goes on to count, while keys are exchanged."),
+            ])
+    }
+}
+
+extension ClusterConfig.Security.Former {
+    static var keys: ConfigSection<Self> {
+        ConfigSection(
+            summary: "Bound beside the broker's own endpoints while `server-former.key` is in the folder.",
+            start: Self(),
+            keys: [
+                ConfigKey(
+                    "clients", .endpoint(.bind), \.clients, "For clients that know the former key.", defaultNote: "none"
+                ),
+                ConfigKey(
+                    "workers", .endpoint(.bind), \.workers, "For workers that know the former key.", defaultNote: "none"
+                ),
             ])
     }
 }

@@ -13,6 +13,8 @@ struct ClusterConfig: Hashable, Sendable {
     var limits = Limits()
     var jobs = Jobs()
     var pools: [String: Pool] = [:]
+    /// Nil: no keys, and peers of the broker's host only.
+    var security: Security?
 
     /// A cluster of this host without pools: for commands that only need a broker to talk to.
     static let `default` = ClusterConfig()
@@ -62,6 +64,26 @@ struct ClusterConfig: Hashable, Sendable {
             /// Nil: as many as the time allows.
             var count: Int?
         }
+    }
+
+    /// Encryption, and who may do what.
+    struct Security: Hashable, Sendable, Defaulted {
+        /// The broker's keys, and those of the pools of this host.
+        var folder = ".stint/keys"
+        /// The key file of commands.
+        var key: String?
+        var former = Former()
+
+        /// Where the server's former key counts, while keys are exchanged.
+        struct Former: Hashable, Sendable {
+            var clients: String?
+            var workers: String?
+        }
+
+        /// The key file of a pool.
+        func keyFile(ofPool name: String) -> String { "\(folder)/\(name).key" }
+        /// The key file that commands take when the file names none.
+        var operatorFile: String { "\(folder)/operator.key" }
     }
 
     struct Limits: Hashable, Sendable {
@@ -202,6 +224,14 @@ extension ClusterConfig {
             guard endpoint.hasPrefix("ipc://"), !endpoint.hasPrefix("ipc://@") else { return endpoint }
             return "ipc://" + absolute(String(endpoint.dropFirst(6)))
         }
+        func resolved(_ security: Security) -> Security {
+            var security = security
+            security.folder = absolute(security.folder)
+            security.key = security.key.map(absolute(_:))
+            security.former.clients = security.former.clients.map(absolute(endpoint:))
+            security.former.workers = security.former.workers.map(absolute(endpoint:))
+            return security
+        }
         func absolute(command: [String]) -> [String] {
             guard let program = command.first, program.contains("/") else { return command }
             return [absolute(program)] + command.dropFirst()
@@ -211,6 +241,7 @@ extension ClusterConfig {
         config.broker.workers = absolute(endpoint: broker.workers)
         config.broker.bind.clients = broker.bind.clients.map(absolute(endpoint:))
         config.broker.bind.workers = broker.bind.workers.map(absolute(endpoint:))
+        config.security = security.map(resolved(_:))
         if case .sqlite(let path) = store.location { config.store.location = .sqlite(path: absolute(path)) }
         config.pools = pools.mapValues { pool in
             var pool = pool

@@ -59,6 +59,10 @@ extension ClusterConfig {
                 cancelled: .init(time: store.keep.cancelled.time, count: store.keep.cancelled.count),
                 dead: .init(time: store.keep.dead.time, count: store.keep.dead.count))
             broker.payloadBytesMax = limits.payloadBytesMax
+            broker.security = security.map {
+                BrokerConfiguration.Security(
+                    folder: $0.folder, formerClients: $0.former.clients, formerWorkers: $0.former.workers)
+            }
             return broker
         }
     }
@@ -79,7 +83,7 @@ enum ServiceRunner {
         do {
             try await group.run()
         } catch let error as StartError {
-            throw CommandError(.failure, error.description)
+            throw CommandError(error.isMisconfigured ? .usage : .failure, error.description)
         }
     }
 }

@@ -149,7 +149,7 @@ struct Enqueue: AsyncParsableCommand {
         if !json {
             // Said before the wait, which may be cut short: the job goes on without it.
             StandardError.write("stint: waiting for job \(id)")
-            if let status = try? await client.status(), status.types[type]?.workers == 0 {
+            if !client.isProducer, let status = try? await client.status(), status.types[type]?.workers == 0 {
                 StandardError.write("stint: no worker serves the type \"\(type)\" now; the job waits for one")
             }
         }

@@ -40,15 +40,15 @@ struct Up: AsyncParsableCommand {
             path: path, environment: ProcessInfo.processInfo.environment, flags: Self.flags(data: data))
         let plans = try plans(cluster, path: URL(fileURLWithPath: path).path)
         let supervisor = Supervisor(plans: plans)
-        let client = try StintClient(connectingTo: cluster.broker.clients, connectPatience: .seconds(1))
-        defer { client.close() }
+        let client = try readinessClient(cluster)
+        defer { client?.close() }
         let signals = SignalWatch([SIGTERM, SIGINT]) { supervisor.interrupt() }
         defer { signals.stop() }
         Lifeline.watch { supervisor.drain() }
         let ready = "ready clients \(cluster.broker.clients) workers \(cluster.broker.workers)"
         do {
             try await supervisor.run {
-                _ = try await client.status(timeout: .seconds(1))
+                _ = try await client?.status(timeout: .seconds(1))
             } onReady: {
                 print(ready)
                 fflush(nil)
@@ -60,6 +60,19 @@ struct Up: AsyncParsableCommand {
         }
     }
 
+    /// Asks whether the broker answers, where this host does not run it. On such a host there may be no key that may ask;
+    /// then the pools are started, and try for themselves.
+    private func readinessClient(_ cluster: ClusterConfig) throws -> StintClient? {
+        guard pools != nil else { return nil }
+        if let security = cluster.security, security.key == nil, try ConnectionKey() == nil,
+            !FileManager.default.fileExists(atPath: security.operatorFile)
+        {
+            return nil
+        }
+        return try StintClient(
+            connectingTo: cluster.broker.clients, key: try cluster.commandKey(), connectPatience: .seconds(1))
+    }
+
     // MARK: Plans
 
     private func plans(_ cluster: ClusterConfig, path: String) throws -> [ChildPlan] {
@@ -67,12 +80,14 @@ struct Up: AsyncParsableCommand {
         if pools == nil {
             var argv = [Executable.path, "broker", "--config", path]
             if let data { argv += ["--data", data] }
-            plans.append(ChildPlan(name: "broker", argv: argv, order: 0, announcesItself: true))
+            plans.append(
+                ChildPlan(
+                    name: "broker", argv: argv, environment: Self.noKeys, order: 0, announcesItself: true))
         }
         for name in try chosenPools(cluster) {
             guard let pool = cluster.pools[name] else { continue }
             for number in 1...pool.processes {
-                plans.append(plan(pool, name: name, number: number, cluster: cluster, path: path))
+                plans.append(try plan(pool, name: name, number: number, cluster: cluster, path: path))
             }
         }
         return plans
@@ -94,8 +109,17 @@ struct Up: AsyncParsableCommand {
 
     private func plan(
         _ pool: ClusterConfig.Pool, name: String, number: Int, cluster: ClusterConfig, path: String
-    ) -> ChildPlan {
-        var environment = pool.environment
+    ) throws -> ChildPlan {
+        // Each pool has a key of its own; whoever started this, with another, does not lend it to them.
+        var environment = Self.noKeys
+        if let security = cluster.security, pool.environment[ConnectionKey.fileVariable] == nil {
+            let file = security.keyFile(ofPool: name)
+            guard FileManager.default.fileExists(atPath: file) else {
+                throw CommandError(.usage, ClusterConfig.noKey(name, file))
+            }
+            environment[ConnectionKey.fileVariable] = file
+        }
+        environment.merge(pool.environment) { _, own in own }
         environment["STINT_CLIENTS"] = cluster.broker.clients
         environment["STINT_WORKERS"] = cluster.broker.workers
         environment["STINT_POOL"] = name
@@ -111,6 +135,9 @@ struct Up: AsyncParsableCommand {
                 environment: environment, order: 1)
         }
     }
+
+    /// Empty counts as not set.
+    private static let noKeys = [ConnectionKey.fileVariable: "", ConnectionKey.textVariable: ""]
 
     private static var host: String {
         let name = ProcessInfo.processInfo.hostName.map { TypeName.isValid(String($0)) ? $0 : "-" }

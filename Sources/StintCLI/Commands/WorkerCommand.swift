@@ -18,7 +18,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Which pool of the file; needed when it has several with handlers.") var pool: String?
     @Option(
         help: ArgumentHelp(
-            "The broker's address for workers, instead of the file's; on this host only, until there is encryption.",
+            "The broker's address for workers, instead of the file's; on another host it takes a key (STINT_KEY_FILE).",
             valueName: "endpoint"))
     var connect: String?
     @Option(parsing: .unconditional, help: "Handlers at a time, 1 to 4096, instead of the file's.") var slots: Int?
@@ -39,6 +39,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let environment = ProcessInfo.processInfo.environment
         var worker = try Worker.Options(environment: environment)
         worker.endpoint = cluster.broker.workers
+        worker.key = try cluster.key(ofPool: name)
         worker.pool = name
         worker.slots = slots ?? pool.slots
         let logger = Logger.toStandardError(label: "stint.worker")

@@ -170,7 +170,7 @@ import Testing
                 #"cluster.json:15:84: pools.tools.handlers.none: "exec" is missing (list of texts)"#,
                 #"cluster.json:15:86: pools.tools.handlers.none.inptu: unknown key (did you mean "input"?)"#,
                 "cluster.json:17:16: surprise: unknown key "
-                    + "(known here: $schema, name, broker, store, limits, jobs, pools)",
+                    + "(known here: $schema, name, broker, store, limits, jobs, pools, security)",
             ])
     }
 
