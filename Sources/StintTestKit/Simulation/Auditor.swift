@@ -84,7 +84,9 @@ struct Auditor {
             switch row {
             case .grant(let grant): changed(grant.first, to: grant, &vanished)
             case .grantEnded(let first): changed(first, to: nil, &vanished)
-            case .type, .counts, .worker, .checkpoint, .answer, .answersForgotten, .operation, .operationEnded: break
+            case .type, .counts, .worker, .checkpoint, .answer, .answersForgotten, .operation, .operationEnded, .audit,
+                .auditForgotten:
+                break
             }
         }
         for write in batch.jobs { apply(write) }

@@ -55,5 +55,8 @@ final class FaultyReader: StoreReader {
     }
     func list(_ query: JobQuery) throws -> JobListing { try read { try $0.list(query) } }
     func finished(_ query: FinishedQuery) throws -> [JobRow] { try read { try $0.finished(query) } }
+    func audit(after number: Int64, limit: Int) throws -> [AuditRow] {
+        try read { try $0.audit(after: number, limit: limit) }
+    }
     func answer(_ request: RequestID) throws -> [UInt8]? { try read { try $0.answer(request) } }
 }
