@@ -8,9 +8,9 @@ import DequeModule
 ///        └──say hello again, connection lost, or no pong for a lease──┘
 ///
 /// Two rules keep a worker honest when it is cut off. Without a heartbeat answered for one lease, counted from the
-/// *sending* of the last answered one, it starts nothing new: its leases may have been given to others. What runs goes
-/// on, because the broker may only be away for a moment, and is stopped only when the broker says that the lease is lost.
-/// And a settlement is kept until the broker says that it is durable, and sent again after every HELLO.
+/// *sending* of the last answered one, it starts nothing new, until one is answered in time again: its leases may have
+/// been given to others. What runs goes on, because the broker may only be away for a moment, and is stopped only when
+/// the broker says that the lease is lost. And a settlement is kept until the broker says that it is durable, and sent again after every HELLO.
 ///
 /// Pure, like the broker's side: the same simulator runs both.
 package struct WorkerSession: Sendable {
@@ -226,7 +226,7 @@ package struct WorkerSession: Sendable {
         case .ended:
             return .distantFuture
         case .greeting:
-            suspendIfUnproven(at: now, &actions)
+            judgeProof(at: now, &actions)
             // HELLO may have been lost with its connection; ask again, on a new socket after three times.
             if now.instant >= helloAt + heartbeatInterval {
                 if now.instant >= socketAt + heartbeatInterval * 3 {
@@ -237,7 +237,7 @@ package struct WorkerSession: Sendable {
             }
             return nextProof(or: helloAt + heartbeatInterval)
         case .serving:
-            suspendIfUnproven(at: now, &actions)
+            judgeProof(at: now, &actions)
             let patience = provenAt + heartbeatInterval * 3 + heartbeatInterval / 2
             if now.instant >= patience, sentHeartbeats.count >= 3 {
                 socketAt = now.instant
@@ -261,10 +261,13 @@ package struct WorkerSession: Sendable {
         isSuspended ? other : min(other, provenAt + leaseDuration)
     }
 
-    private mutating func suspendIfUnproven(at now: Moment, _ actions: inout [Action]) {
-        guard !isSuspended, now.instant >= provenAt + leaseDuration else { return }
-        isSuspended = true
-        actions.append(.suspend)
+    /// Suspends at the moment at which the lease may be over, and resumes once it is known that it is not: an answer that
+    /// came in this session came behind every word about leases that were lost before.
+    private mutating func judgeProof(at now: Moment, _ actions: inout [Action]) {
+        let isProven = now.instant < provenAt + leaseDuration
+        guard isProven == isSuspended else { return }
+        isSuspended = !isProven
+        actions.append(isProven ? .resume : .suspend)
     }
 
     // MARK: Drain

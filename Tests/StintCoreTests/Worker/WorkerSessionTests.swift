@@ -115,6 +115,24 @@ import Testing
         #expect(held == [.start([lease(1, 1)])], "it is held, and the rim starts nothing until it resumes")
     }
 
+    // Goal: a worker that is suspended in a session that lives on, because it was itself not running for a while, starts
+    // jobs again. Method: its heartbeat is answered late, past the lease, and the next one in time.
+    @Test("a heartbeat that is answered within its lease resumes, in the same session")
+    func resumption() {
+        var life = serving()
+        _ = life.tick(after: .seconds(5))
+        var said = life.tick(after: .seconds(10))
+        #expect(said.first == .suspend && !said.contains(.rebuild))
+        life.pong(1)  // sent at 5 s
+        life.now.instant = life.now.instant + .seconds(5)
+        said = life.tick()
+        #expect(!said.contains(.resume), "at 20 s the proof of 5 s is a whole lease old")
+        life.pong(2)  // sent at 15 s
+        #expect(life.tick() == [.resume])
+        #expect(!life.session.isSuspended)
+        #expect(life.tick(after: .seconds(5)).contains(.suspend) == false, "it holds until 30 s")
+    }
+
     @Test("missed answers end the connection, and WELCOME of the next session resumes")
     func rebuild() {
         var life = serving()
