@@ -3,7 +3,7 @@
 # checkout: make splits at spaces, and a path may hold one.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test sim build release format lint bench proto clean crash-images disk-faults flips
+.PHONY: help run up test sim build release format lint bench torture soak crash-images disk-faults flips proto clean
 export DOCS
 
 help: ## Show this list
@@ -44,6 +44,15 @@ disk-faults: release ## Every write, cut and sync of a script fails in turn, in 
 
 flips: release ## Bytes of the store at rest turn: make flips [FLIPS=5000] [SEED=1]
 	@.build/release/stint-disk flips --count $(or $(FLIPS),5000) --seed $(or $(SEED),1)
+# Names in capitals of the options of stint-torture; see "stint-torture run --help".
+torture_sizes = $(foreach size,RATE KILLS WORKER_KILLS SUPERVISOR_KILLS STOPS RESTARTS ADOPTIONS HELD HERD FILLS IO_ERRORS \
+	NETWORK_FAULTS CLOCK_STEPS SEED,$(if $($(size)),--$(subst _,-,$(shell printf '%s' $(size) | tr A-Z a-z)) $($(size))))
+
+torture: release ## Kill, stop, cut and starve a cluster of real processes: make torture [SCENARIOS="kill stop"] [KILLS=n]
+	@.build/release/stint-torture run $(SCENARIOS) $(torture_sizes)
+
+soak: release ## Hours of load and faults: make soak [HOURS=n] [RATE=n]
+	@.build/release/stint-torture soak --hours $(or $(HOURS),1) $(torture_sizes)
 
 proto: ## Generate the Swift code of the protocol anew (needed only after changing a .proto file)
 	@scripts/proto

@@ -24,6 +24,7 @@ let package = Package(
         .executable(name: "stint", targets: ["StintCLI"]),
         .executable(name: "stint-sim", targets: ["StintSim"]),
         .executable(name: "stint-disk", targets: ["StintDisk"]),
+        .executable(name: "stint-torture", targets: ["StintTorture"]),
         .executable(name: "stint-documents", targets: ["StintDocuments"]),
     ],
     dependencies: [
@@ -82,6 +83,13 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(name: "StintSim", dependencies: ["StintTestKit", arguments], swiftSettings: strict),
         .executableTarget(name: "StintDisk", dependencies: ["StintTestKit", arguments], swiftSettings: strict),
+        .executableTarget(
+            name: "StintTorture",
+            dependencies: [
+                "Stint", "StintCore", arguments, .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
 
         // Programs a user would write.
         .target(name: "Papers", dependencies: ["Stint", subprocess], path: "Examples/Papers", swiftSettings: strict),
@@ -101,7 +109,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "StintEndToEndTests",
-            dependencies: ["StintCLI", "Stint", lifecycle, logging, tracing, inMemoryTracing], swiftSettings: strict),
+            dependencies: ["StintCLI", "StintTorture", "Stint", lifecycle, logging, tracing, inMemoryTracing],
+            swiftSettings: strict),
         .testTarget(name: "StintTransportTests", dependencies: ["StintTransport", "CZeroMQ"], swiftSettings: strict),
         .testTarget(
             name: "StintStoreTests",

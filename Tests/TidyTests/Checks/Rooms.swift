@@ -88,6 +88,12 @@ struct Room: Sendable {
         "StintTestKit": Room([], instead: ["StintCLI": "start the built `stint` as a process instead"], isOpen: true),
         "StintSim": Room([], instead: ["StintCLI": "start the built `stint` as a process instead"], isOpen: true),
         "StintDisk": Room([], instead: ["StintCLI": "start the built `stint` as a process instead"], isOpen: true),
+        "StintTorture": Room(
+            ["Stint", "StintCore", "ArgumentParser", "GRDB", "GRDBSQLite"] + system,
+            instead: [
+                "StintBroker": "the torture judges from outside: ask through `Stint`, or read a closed store",
+                "StintStore": "the torture reads the store with SQL of its own, so that it shares no mistake",
+            ]),
         "Papers": Room([], instead: inside, isOpen: true),
         "StintDocuments": Room([], instead: inside, isOpen: true),
     ]

@@ -1,0 +1,86 @@
+import Foundation
+import Stint
+
+/// The usual cast: a broker, workers, a worker for executables, and a loader, each in a ``Seat``.
+struct Crew: Sendable {
+    let rig: Rig
+    let broker: Seat
+    var workers: [Seat]
+    let shell: Seat?
+    var loader: Seat?
+
+    init(rig: Rig, broker: Seat, workers: [Seat], shell: Seat?, loader: Seat?) {
+        (self.rig, self.broker, self.workers, self.shell, self.loader) = (rig, broker, workers, shell, loader)
+    }
+
+    /// - Parameters:
+    ///   - load: Nil: the scenario loads by itself.
+    ///   - brokerPrefix: A program that runs the broker: `["strace", …]`.
+    init(
+        on rig: Rig, workers: Int = 3, slots: Int = 4, shell: Bool = true, load: LoadPlan?, brokerPrefix: [String] = [],
+        brokerEnvironment: [String: String] = [:]
+    ) throws {
+        self.rig = rig
+        broker = try Seat("broker") { try rig.startBroker(prefix: brokerPrefix, environment: brokerEnvironment) }
+        self.workers = try (1...workers).map { number in
+            try Seat("worker") { try rig.startWorker("worker.\(number)", slots: slots) }
+        }
+        self.shell = shell ? try Seat("shell") { try rig.startShellWorker("shell.1") } : nil
+        loader = try load.map { load in try Seat("load") { try rig.startLoader(load) } }
+    }
+
+    /// Ends the load, waits until no job is under way, ends the rest politely, and judges.
+    ///
+    /// - Parameters:
+    ///   - limit: How long the jobs may take from the end of the load.
+    ///   - beforeStopping: The jobs are over, and the cluster is still there.
+    ///   - beforeJudging: Everything has stopped; brings the store to where the judge looks.
+    func finish(
+        drainedWithin limit: Duration = .seconds(120), beforeStopping: () throws -> Void = {},
+        beforeJudging: () async throws -> Void = {}
+    ) async throws -> (judge: Judge, figures: Figures) {
+        try await loader?.process.terminate()
+        let start = ContinuousClock.now
+        try await rig.drain(within: limit)
+        let drain = (ContinuousClock.now - start) / .seconds(1)
+        try beforeStopping()
+        for seat in workers + [shell].compactMap({ $0 }) + [broker] {
+            try seat.expectAlive()
+            try await seat.process.terminate()
+        }
+        try await beforeJudging()
+        let judge = try Judge(rig)
+        var figures = judge.figures
+        figures["drain_s"] = .seconds(drain)
+        guard judge.violations.isEmpty else { throw Judgement(violations: judge.violations, figures: figures) }
+        return (judge, figures)
+    }
+}
+
+/// The judge found something.
+struct Judgement: Error {
+    let violations: [String]
+    let figures: Figures
+}
+
+extension Rig {
+    /// Waits until no job is under way and none is to come.
+    ///
+    /// - Throws: ``Broken`` when that takes too long: work that never ends is as bad as work that is lost.
+    func drain(within limit: Duration) async throws {
+        let client = try StintClient(connectingTo: clients)
+        defer { client.close() }
+        let deadline = ContinuousClock.now + limit
+        var last = "no broker answered"
+        while ContinuousClock.now < deadline {
+            if let status = try? await client.status(timeout: .seconds(3)) {
+                if status.counts.unfinished == 0 { return }
+                let counts = status.counts
+                last =
+                    "\(counts.waiting) waiting, \(counts.scheduled) scheduled, \(counts.ready) ready, \(counts.leased) leased"
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        throw Broken("\(limit) after the last fault there still was work under way: \(last)")
+    }
+}

@@ -1,0 +1,180 @@
+import Foundation
+import Glibc
+import Stint
+import StintCore
+import Synchronization
+
+/// One cluster in a folder of its own: `cluster.json`, store, ledger, effect logs, and the real processes on them.
+///
+///     cluster.json   store/stint.db   ledger/NAME   effects/NAME   logs/NAME   shell.sh
+///
+/// The driver stays outside: it starts and signals processes, asks through the client library, and reads the store only
+/// once the cluster has stopped. See ``Judge``.
+final class Rig: Sendable {
+    /// What differs between scenarios.
+    struct Options: Sendable {
+        var clients = "ipc://c"
+        var workers = "ipc://w"
+        var store = "store/stint.db"
+        var lease = "1s"
+        var heartbeat = "250ms"
+        /// Members of `pools`, for scenarios with a supervisor.
+        var pools = ""
+        /// Of every process of the rig.
+        var environment: [String: String] = [:]
+    }
+
+    let folder: String
+    let seed: UInt64
+    let options: Options
+    /// The `stint` under test and this driver, whose hidden subcommands are the loader and the workers.
+    static let stint = besideDriver("stint")
+    static let driver = besideDriver("stint-torture")
+
+    private let environment: [String: String]
+    private let lifeline: (reading: Int32, writing: Int32)
+    private let processes = Mutex<[RigProcess]>([])
+
+    /// - Parameter folder: Must not exist, and be short: the path of an `ipc://` endpoint has at most 107 bytes.
+    init(folder: String, seed: UInt64, options: Options = Options()) throws {
+        self.folder = folder
+        self.seed = seed
+        self.options = options
+        var all = [
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": folder, "LOG_LEVEL": "info",
+            "STINT_LIFELINE": "stdin",
+        ]
+        // A toolchain that is not installed in the system's folders.
+        all["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
+        environment = all.merging(options.environment) { _, new in new }
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0, ends.allSatisfy({ fcntl($0, F_SETFD, FD_CLOEXEC) == 0 }) else {
+            throw POSIXError(.init(rawValue: errno) ?? .EMFILE)
+        }
+        lifeline = (ends[0], ends[1])
+        for inner in ["ledger", "effects", "logs"] {
+            try FileManager.default.createDirectory(atPath: path(inner), withIntermediateDirectories: true)
+        }
+        try write("cluster.json", configuration)
+        try write("shell.sh", EffectLog.shellHandler)
+        guard chmod(path("shell.sh"), 0o755) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+    }
+
+    deinit {
+        close(lifeline.reading)
+        close(lifeline.writing)
+    }
+
+    private var configuration: String {
+        let shell = #"{ "slots": 2, "handlers": { "\#(JobKind.shell.rawValue)": { "exec": ["./shell.sh"] } } }"#
+        // For ever: the judge asks for every job, also where the wall clock steps by years.
+        let keep = ["completed", "cancelled", "dead"].map { #""\#($0)": "36500d""# }.joined(separator: ", ")
+        return """
+            { "name": "torture",
+              "broker": { "clients": "\(options.clients)", "workers": "\(options.workers)",
+                          "lease": "\(options.lease)", "heartbeat": "\(options.heartbeat)" },
+              "store": { "url": "sqlite:\(options.store)", "keep": { \(keep) } },
+              "jobs": { "*": { "attempts": 1000, "backoff": { "first": "50ms", "most": "500ms" },
+                               "timeout": "2m", "grace": "1s" } },
+              "pools": { "shell": \(shell)\(options.pools.isEmpty ? "" : ", " + options.pools) } }
+            """
+    }
+
+    func path(_ name: String) -> String { "\(folder)/\(name)" }
+
+    func write(_ name: String, _ text: String) throws {
+        try text.write(toFile: path(name), atomically: true, encoding: .utf8)
+    }
+
+    var storePath: String { options.store.hasPrefix("/") ? options.store : path(options.store) }
+
+    /// The endpoint of clients, as a peer in any folder connects to it.
+    var clients: String { absolute(options.clients) }
+    var workers: String { absolute(options.workers) }
+
+    private func absolute(_ endpoint: String) -> String {
+        let prefix = "ipc://"
+        guard endpoint.hasPrefix(prefix), !endpoint.hasPrefix(prefix + "/") else { return endpoint }
+        return prefix + path(String(endpoint.dropFirst(prefix.count)))
+    }
+
+    /// A generator of its own for each part of a scenario, so that one part's draws do not move another's.
+    func random(_ part: String) -> SeededRandom {
+        var mixed = seed
+        for byte in part.utf8 { mixed = (mixed ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+        return SeededRandom(seed: mixed)
+    }
+
+    // MARK: Processes
+
+    /// - Parameters:
+    ///   - name: Of the part; also of its log.
+    ///   - prefix: A program that runs this one: `["ip", "netns", "exec", "far"]`.
+    func start(
+        _ name: String, _ argv: [String], prefix: [String] = [], environment: [String: String] = [:]
+    ) throws -> RigProcess {
+        let part = name.prefix { $0 != "." }
+        let process = try RigProcess(
+            name: name, prefix + argv, environment: self.environment.merging(environment) { _, new in new },
+            folder: folder, log: path("logs/\(part)"), input: lifeline.reading)
+        processes.withLock { processes in
+            processes.removeAll { !$0.isAlive }
+            processes.append(process)
+        }
+        return process
+    }
+
+    func startBroker(prefix: [String] = [], environment: [String: String] = [:]) throws -> RigProcess {
+        try start("broker", [Self.stint, "broker"], prefix: prefix, environment: environment)
+    }
+
+    /// A worker that links the library and serves every ``JobKind`` but the shell's.
+    ///
+    /// - Parameter count: So many workers in one process.
+    func startWorker(
+        _ name: String, slots: Int = 4, count: Int = 1, prefix: [String] = [], environment: [String: String] = [:]
+    ) throws -> RigProcess {
+        let own = [
+            "STINT_WORKERS": workers, "STINT_POOL": "torture", "STINT_SLOTS": "\(slots)", "STINT_WORKER": name,
+            EffectLog.variable: path("effects"), "STINT_DRAIN_LIMIT_MS": "5000",
+        ]
+        return try start(
+            name, [Self.driver, "work", "--count", "\(count)"], prefix: prefix,
+            environment: own.merging(environment) { _, new in new })
+    }
+
+    /// A `stint worker` whose handler is a shell script.
+    func startShellWorker(_ name: String) throws -> RigProcess {
+        try start(name, [Self.stint, "worker", "--pool", "shell"], environment: ["STINT_WORKER": name])
+    }
+
+    /// - Parameter clients: Where the broker is for it, when it is on another host.
+    func startLoader(
+        _ load: LoadPlan, name: String = "load", prefix: [String] = [], clients: String? = nil
+    ) throws -> RigProcess {
+        try start(
+            name, [Self.driver, "load"] + load.arguments + ["--ledger", path("ledger/\(name)")], prefix: prefix,
+            environment: ["STINT_CLIENTS": clients ?? self.clients])
+    }
+
+    /// Kills everything that was started and still lives.
+    func killAll() async {
+        let left = processes.withLock { $0 }
+        for process in left { process.signal(SIGKILL) }
+        for process in left { _ = try? await process.end(within: .seconds(10)) }
+        // Handlers of `exec` types die with their worker by its guard, which may take a moment.
+        for _ in 0..<100 {
+            let rest = ProcessTable.inside(folder)
+            if rest.isEmpty { return }
+            for id in rest { kill(id, SIGKILL) }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// The program that lies in the same folder as this one.
+    private static func besideDriver(_ name: String) -> String {
+        let own =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        return URL(fileURLWithPath: own).deletingLastPathComponent().appending(path: name).path
+    }
+}
