@@ -44,7 +44,9 @@ disk-faults: release ## Every write, cut and sync of a script fails in turn, in 
 
 flips: release ## Bytes of the store at rest turn: make flips [FLIPS=5000] [SEED=1]
 	@.build/release/stint-disk flips --count $(or $(FLIPS),5000) --seed $(or $(SEED),1)
+
 # Names in capitals of the options of stint-torture; see "stint-torture run --help".
+
 torture_sizes = $(foreach size,RATE KILLS WORKER_KILLS SUPERVISOR_KILLS STOPS RESTARTS ADOPTIONS HELD HERD FILLS IO_ERRORS \
 	NETWORK_FAULTS CLOCK_STEPS SEED,$(if $($(size)),--$(subst _,-,$(shell printf '%s' $(size) | tr A-Z a-z)) $($(size))))
 
