@@ -109,9 +109,13 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "StintEndToEndTests",
-            dependencies: ["StintCLI", "StintTorture", "Stint", lifecycle, logging, tracing, inMemoryTracing],
+            dependencies: [
+                "StintCLI", "StintTorture", "Stint", "StintTestKit", lifecycle, logging, tracing, inMemoryTracing,
+            ],
             swiftSettings: strict),
-        .testTarget(name: "StintTransportTests", dependencies: ["StintTransport", "CZeroMQ"], swiftSettings: strict),
+        .testTarget(
+            name: "StintTransportTests", dependencies: ["StintTransport", "StintTestKit", "CZeroMQ"],
+            swiftSettings: strict),
         .testTarget(
             name: "StintStoreTests",
             dependencies: ["StintStore", "StintCore", "StintTestKit", .product(name: "GRDB", package: "GRDB.swift")],

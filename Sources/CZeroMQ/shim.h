@@ -1,5 +1,5 @@
 // What Swift sees of libzmq 4.3.4: the stable interface, and the few numbers that zmq.h hides unless
-// drafts are switched on although the library understands them. Below, three calls of Linux that a process
+// drafts are switched on although the library understands them. Below, four calls of Linux that a process
 // with sockets needs and that Swift's Glibc module does not show.
 #ifndef STINT_CZEROMQ_SHIM_H
 #define STINT_CZEROMQ_SHIM_H
@@ -34,6 +34,9 @@ static inline int stint_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLO
 
 // Names the calling thread; the kernel keeps the first 15 bytes.
 static inline void stint_name_this_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+// The kernel's number of the calling thread, as /proc/self/task lists it.
+static inline pid_t stint_thread_id(void) { return (pid_t)syscall(SYS_gettid); }
 
 // Sets how many files another process of ours may have open.
 static inline void stint_limit_open_files(pid_t process, rlim_t soft, rlim_t hard) {

@@ -13,6 +13,9 @@ final class BrokerLoop {
     private let pages: PageReader
     private let control: BrokerControl
     private let logger: Logger
+    private let pulse: Pulse
+    /// An idle loop turns this often, so that a watchdog can tell it from one that hangs.
+    private let idleMax: Duration
     private let poller = Poller()
     private var blocked = BlockedFrames()
     /// Since when a drain waits for nothing but blocked frames.
@@ -26,7 +29,7 @@ final class BrokerLoop {
 
     init(
         turn: BrokerTurn, workers: RouterSocket, clients: RouterSocket, committer: Committer, pages: PageReader,
-        control: BrokerControl, logger: Logger
+        control: BrokerControl, pulse: Pulse, idleMax: Duration, logger: Logger
     ) {
         self.turn = turn
         self.workers = workers
@@ -34,6 +37,8 @@ final class BrokerLoop {
         self.committer = committer
         self.pages = pages
         self.control = control
+        self.pulse = pulse
+        self.idleMax = idleMax
         self.logger = logger
     }
 
@@ -48,7 +53,9 @@ final class BrokerLoop {
             poller.watch(clientsSlot, turn.readsClients)
             let patience =
                 blocked.isEmpty ? wake - Self.now().instant : min(wake - Self.now().instant, .milliseconds(5))
-            poller.wait(upTo: max(.zero, patience))
+            pulse.beat(.waiting)
+            poller.wait(upTo: max(.zero, min(patience, idleMax)))
+            pulse.beat(.turning)
             control.waker.clear()
 
             try takeCommitResult()
@@ -67,6 +74,7 @@ final class BrokerLoop {
                 logger.warning("\(warning.sentence)", metadata: warning.details.mapValues { "\($0)" })
             }
             if try handOut(messages: messages) { wake = now.instant }
+            pulse.beat(.sending)
             try send()
             // A job that was found corrupt while its frame was built waits in a batch of its own.
             if turn.hasBatchToTake { wake = now.instant }
@@ -138,7 +146,7 @@ final class BrokerLoop {
             committer.start(batch)
             return false
         }
-        try take(committer.commitNow(batch))
+        try take(committer.commitNow(batch, pulse))
         return true
     }
 

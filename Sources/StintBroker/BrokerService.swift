@@ -35,6 +35,8 @@ public struct BrokerConfiguration: Sendable {
             self.formerWorkers = formerWorkers
         }
     }
+    /// How long a thread of the broker may stand still before the process ends itself, with exit code 70: 1 s…1 h.
+    public var watchdog: Duration = .seconds(30)
 
     public init(clients: String, workers: String, storePath: String) {
         self.clients = clients
@@ -58,6 +60,7 @@ public struct BrokerService: Service {
 
     private let configuration: BrokerConfiguration
     private let logger: Logger
+    private let manager: ServiceManager?
     private let onReady: @Sendable (Addresses) -> Void
 
     /// - Parameter onReady: Called once, when jobs can be enqueued and workers can join.
@@ -65,22 +68,35 @@ public struct BrokerService: Service {
         _ configuration: BrokerConfiguration, logger: Logger,
         onReady: @escaping @Sendable (Addresses) -> Void = { _ in }
     ) {
+        self.init(configuration, logger: logger, manager: nil, onReady: onReady)
+    }
+
+    /// - Parameter manager: Told that the broker is ready, lives and drains. For a process that is nothing but a broker.
+    package init(
+        _ configuration: BrokerConfiguration, logger: Logger, manager: ServiceManager?,
+        onReady: @escaping @Sendable (Addresses) -> Void
+    ) {
         self.configuration = configuration
         self.logger = logger
+        self.manager = manager
         self.onReady = onReady
     }
 
     /// - Throws: ``StartError`` when an address or the store cannot be had; what ended the broker otherwise.
     public func run() async throws {
-        let running = try RunningBroker.start(configuration, logger: logger)
+        let manager = manager
+        let running = try RunningBroker.start(configuration, manager: manager, logger: logger)
+        manager?.isReady("serving clients at \(running.addresses.clients), workers at \(running.addresses.workers)")
         onReady(running.addresses)
         try await withGracefulShutdownHandler {
             try await withTaskCancellationHandler {
                 try await running.ended()
             } onCancel: {
+                manager?.isStopping()
                 running.drain()
             }
         } onGracefulShutdown: {
+            manager?.isStopping()
             running.drain()
         }
     }

@@ -1,6 +1,6 @@
-import Dispatch
 import StintCore
 import StintStore
+import StintTransport
 import Synchronization
 
 /// The thread that makes batches durable while the loop goes on, one at a time and in order; between them it does the
@@ -29,13 +29,16 @@ final class Committer: Sendable {
     /// The store is idle when nothing was committed for so long: checkpoints wait while single jobs trickle in.
     private static let idleAfter: Duration = .seconds(1)
     private let state = Mutex(State())
-    private let wakeUp = DispatchSemaphore(value: 0)
+    private let wakeUp: Waker
+    /// Of the committing thread.
+    let pulse = Pulse(name: "stint-commit")
     private let onResult: @Sendable () -> Void
     /// Held by whoever is inside the store.
     private let storeLock = Mutex(())
 
     /// - Parameter onResult: Called on the committing thread when ``takeResult()`` has something.
-    init(store: any Store, room: RoomKeeper, onResult: @escaping @Sendable () -> Void) {
+    init(store: any Store, room: RoomKeeper, onResult: @escaping @Sendable () -> Void) throws {
+        wakeUp = try Waker()
         self.store = store
         self.room = room
         self.onResult = onResult
@@ -45,19 +48,19 @@ final class Committer: Sendable {
     func run() {
         var mayHaveMore = true
         while true {
-            let patience: DispatchTime = mayHaveMore ? .now() + .milliseconds(5) : .now() + .milliseconds(200)
-            let isWoken = wakeUp.wait(timeout: patience) == .success
+            pulse.beat(.waiting)
+            let isWoken = wakeUp.wait(upTo: mayHaveMore ? .milliseconds(5) : .milliseconds(200))
             let (batch, isStopped) = state.withLock { state -> (Batch?, Bool) in
                 state.isWorking = state.batch != nil
                 return (state.batch.take(), state.isStopped)
             }
             if let batch {
-                finish(commit(batch))
+                finish(commit(batch, pulse))
                 mayHaveMore = true
                 // Under steady load there is no idle moment; the bounds of the log hold all the same.
                 maintain(isIdle: false)
             } else if isStopped {
-                return
+                return pulse.rest()
             } else if !isWoken {
                 let isIdle = ContinuousClock.now - lastCommit.withLock { $0 } >= Self.idleAfter
                 mayHaveMore = maintain(isIdle: isIdle)
@@ -73,17 +76,17 @@ final class Committer: Sendable {
             guard state.result == nil else { return }
             state.batch = batch
         }
-        wakeUp.signal()
+        wakeUp.wake()
     }
 
     func takeResult() -> Result? { state.withLock { $0.result.take() } }
 
-    /// Commits on the thread of the caller.
-    func commitNow(_ batch: Batch) -> Result { commit(batch) }
+    /// Commits on the thread of the caller, whose pulse it is.
+    func commitNow(_ batch: Batch, _ pulse: Pulse) -> Result { commit(batch, pulse) }
 
     func stop() {
         state.withLock { $0.isStopped = true }
-        wakeUp.signal()
+        wakeUp.wake()
     }
 
     /// Nothing is written from now on.
@@ -92,13 +95,15 @@ final class Committer: Sendable {
             state.isAbandoned = true
             state.isStopped = true
         }
-        wakeUp.signal()
+        wakeUp.wake()
     }
 
-    private func commit(_ batch: Batch) -> Result {
-        storeLock.withLock { _ in
+    private func commit(_ batch: Batch, _ pulse: Pulse) -> Result {
+        pulse.beat(.committing)
+        return storeLock.withLock { _ in
             do {
-                try room.make(for: batch)
+                try room.make(for: batch) { pulse.beat(.waitingForRoom) }
+                pulse.beat(.committing)
                 let start = ContinuousClock.now
                 try store.commit(batch)
                 let end = ContinuousClock.now
@@ -121,7 +126,8 @@ final class Committer: Sendable {
 
     @discardableResult
     private func maintain(isIdle: Bool) -> Bool {
-        storeLock.withLock { _ in
+        pulse.beat(.maintaining)
+        return storeLock.withLock { _ in
             guard !state.withLock({ $0.isAbandoned }) else { return false }
             do {
                 return try store.maintain(isIdle: isIdle)

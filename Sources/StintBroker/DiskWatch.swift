@@ -1,12 +1,13 @@
-import Dispatch
+import StintTransport
 
 /// Looks once a second how much room the disk has, and tells the loop before the room is gone.
 final class DiskWatch: Sendable {
     private let room: RoomKeeper
     private let control: BrokerControl
-    private let end = DispatchSemaphore(value: 0)
+    private let end: Waker
 
-    init(room: RoomKeeper, control: BrokerControl) {
+    init(room: RoomKeeper, control: BrokerControl) throws {
+        end = try Waker()
         self.room = room
         self.control = control
     }
@@ -17,8 +18,8 @@ final class DiskWatch: Sendable {
             if let judgement = room.judge() {
                 control.storeJudged(isFull: judgement.isFull, bytes: judgement.bytes)
             }
-        } while end.wait(timeout: .now() + .seconds(1)) == .timedOut
+        } while !end.wait(upTo: .seconds(1))
     }
 
-    func stop() { end.signal() }
+    func stop() { end.wake() }
 }

@@ -1,6 +1,7 @@
 import Dispatch
 import StintCore
 import StintStore
+import StintTransport
 import Synchronization
 
 /// The thread that reads pages of lines, so that the loop does not wait for the disk.
@@ -15,6 +16,8 @@ final class PageReader: Sendable {
     private let store: any Store
     private let state = Mutex(State())
     private let wakeUp = DispatchSemaphore(value: 0)
+    /// Of the reading thread.
+    let pulse = Pulse(name: "stint-pages")
     private let onPage: @Sendable () -> Void
 
     init(store: any Store, onPage: @escaping @Sendable () -> Void) {
@@ -27,16 +30,19 @@ final class PageReader: Sendable {
         do {
             let reader = try store.makeReader()
             while true {
+                pulse.rest()
                 wakeUp.wait()
                 while let request = state.withLock({ $0.requests.isEmpty ? nil : $0.requests.removeFirst() }) {
+                    pulse.beat(.reading)
                     let page = try Self.read(request, with: reader)
                     state.withLock { $0.pages.append((request, page)) }
                     onPage()
                 }
-                if state.withLock({ $0.isStopped }) { return }
+                if state.withLock({ $0.isStopped }) { return pulse.rest() }
             }
         } catch {
             state.withLock { $0.failure = "\(error)" }
+            pulse.rest()
             onPage()
         }
     }

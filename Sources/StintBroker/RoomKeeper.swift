@@ -1,7 +1,7 @@
-import Dispatch
 import Logging
 import StintCore
 import StintStore
+import StintTransport
 import Synchronization
 
 /// Sees to it that a batch never reaches SQLite without room for it: a commit that fails for want of space has an unknown
@@ -17,10 +17,13 @@ final class RoomKeeper: Sendable {
 
     private let store: SQLiteStore
     private let logger: Logger
+    /// Rung once, when nobody is to wait for space any more.
+    private let ending: Waker
     private let isEnding = Mutex(false)
     private let wasFull = Mutex(false)
 
-    init(store: SQLiteStore, logger: Logger) {
+    init(store: SQLiteStore, logger: Logger) throws {
+        ending = try Waker()
         self.store = store
         self.logger = logger
     }
@@ -34,7 +37,9 @@ final class RoomKeeper: Sendable {
     }
 
     /// Returns when there is room for the batch.
-    func make(for batch: borrowing Batch) throws {
+    ///
+    /// - Parameter onWait: Called again and again while there is none.
+    func make(for batch: borrowing Batch, onWait: () -> Void = {}) throws {
         // A row costs its bytes in the log and later in the file; indexes and page headers double that.
         let needed = SQLiteStore.marginBytes + batch.bytes * 3
         var saidSo = false
@@ -51,7 +56,8 @@ final class RoomKeeper: Sendable {
                     metadata: ["path": "\(store.path)"])
             }
             guard !isEnding.withLock({ $0 }) else { throw StoreError(.full, "the disk is full") }
-            _ = DispatchSemaphore(value: 0).wait(timeout: .now() + .milliseconds(250))
+            onWait()
+            ending.wait(upTo: .milliseconds(250))
         }
     }
 
@@ -75,7 +81,10 @@ final class RoomKeeper: Sendable {
     }
 
     /// Nobody waits for space any more.
-    func end() { isEnding.withLock { $0 = true } }
+    func end() {
+        isEnding.withLock { $0 = true }
+        ending.wake()
+    }
 }
 
 extension Batch {

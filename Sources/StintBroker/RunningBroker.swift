@@ -34,7 +34,9 @@ final class RunningBroker: Sendable {
 
     /// Opens the store first, because its lock tells whether another broker is alive; binds last, because from then on
     /// peers expect answers.
-    static func start(_ configuration: BrokerConfiguration, logger: Logger) throws -> RunningBroker {
+    static func start(
+        _ configuration: BrokerConfiguration, manager: ServiceManager? = nil, logger: Logger
+    ) throws -> RunningBroker {
         if let limit = OpenFiles.raiseLimit() {
             logger.debug("open files", metadata: ["limit": "\(limit.now)", "limit_before": "\(limit.before)"])
         }
@@ -45,7 +47,7 @@ final class RunningBroker: Sendable {
             throw StartError(description: error.description)
         }
         do {
-            return try start(configuration, store: store, logger: logger)
+            return try start(configuration, store: store, manager: manager, logger: logger)
         } catch {
             store.close()
             throw error
@@ -53,9 +55,9 @@ final class RunningBroker: Sendable {
     }
 
     private static func start(
-        _ configuration: BrokerConfiguration, store: SQLiteStore, logger: Logger
+        _ configuration: BrokerConfiguration, store: SQLiteStore, manager: ServiceManager?, logger: Logger
     ) throws -> RunningBroker {
-        let room = RoomKeeper(store: store, logger: logger)
+        let room = try RoomKeeper(store: store, logger: logger)
         try room.prepare()
         let context = try ZMQContext.ofThisProcess()
         let control = try BrokerControl()
@@ -73,7 +75,7 @@ final class RunningBroker: Sendable {
                 keep: configuration.keep, payloadBytesMax: configuration.payloadBytesMax,
                 seed: UInt64.random(in: .min ... .max), keys: entrance?.gate.firstKeys),
             reader: try store.makeReader(), at: BrokerLoop.now())
-        let committer = Committer(store: store, room: room) { control.waker.wake() }
+        let committer = try Committer(store: store, room: room) { control.waker.wake() }
         let pages = PageReader(store: store) { control.waker.wake() }
 
         var limits = RouterSocket.Limits(frameBytesMax: Limits.messageBytesMax)
@@ -86,16 +88,20 @@ final class RunningBroker: Sendable {
         let addresses = BrokerService.Addresses(
             clients: clients.boundEndpoint.description, workers: workers.boundEndpoint.description)
 
+        let pulse = Pulse(name: "stint-broker")
+        let watching = Watchdog.Settings(stallMax: configuration.watchdog, toldTo: manager)
         let (end, report) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
         let loop = BrokerLoop(
             turn: turn, workers: workers, clients: clients, committer: committer, pages: pages, control: control,
-            logger: logger)
-        let disk = DiskWatch(room: room, control: control)
-        let watching = try SocketThread(name: "stint-disk") { disk.run() }
+            pulse: pulse, idleMax: watching.look, logger: logger)
+        let disk = try DiskWatch(room: room, control: control)
+        let judging = try SocketThread(name: "stint-disk") { disk.run() }
         let committing = try SocketThread(name: "stint-commit") { committer.run() }
         let paging = try SocketThread(name: "stint-pages") { pages.run() }
         let looking = try entrance.map { entrance in try SocketThread(name: "stint-keys") { entrance.gate.run() } }
+        let watchdog = try Watchdog([pulse, committer.pulse, pages.pulse], watching, manager: manager)
         _ = try SocketThread(name: "stint-broker") {
+            defer { watchdog.stop() }
             let result = Result { try loop.run() }
             // After a failure nothing may be written any more, so the store is left as it is.
             guard case .success = result else {
@@ -109,12 +115,13 @@ final class RunningBroker: Sendable {
             disk.stop()
             committing.join()
             paging.join()
-            watching.join()
+            judging.join()
             entrance?.gate.stop()
             looking?.join()
             loop.close()
             gatekeeper?.stop()
-            while (try? store.maintain(isIdle: true)) == true {}
+            while (try? store.maintain(isIdle: true)) == true { pulse.beat(.maintaining) }
+            pulse.beat(.maintaining)
             // A file that is copied after a clean stop holds everything by itself.
             store.close()
             report.yield(result)

@@ -36,6 +36,28 @@ package final class Waker: Sendable {
         }
     }
 
+    /// Waits for a wake, and answers it; for a thread that waits for nothing else. The time is that of the monotonic
+    /// clock: a timed wait of a `DispatchSemaphore` ends by the wall clock here, so that a clock that is set back by an
+    /// hour makes it an hour longer.
+    ///
+    /// - Parameter timeout: Whole milliseconds, rounded up; nil waits for ever.
+    /// - Returns: Whether a wake came.
+    @discardableResult
+    package func wait(upTo timeout: Duration?) -> Bool {
+        let deadline = timeout.map { MonotonicClock.nanoseconds() + max(0, Int64($0 / .nanoseconds(1))) }
+        while true {
+            let left = deadline.map { max(0, $0 - MonotonicClock.nanoseconds()) }
+            var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&watched, 1, left.map { Int32(clamping: ($0 + 999_999) / 1_000_000) } ?? -1)
+            precondition(ready >= 0 || errno == EINTR, "poll failed on an eventfd: error \(errno)")
+            if ready > 0 {
+                clear()
+                return true
+            }
+            if let deadline, MonotonicClock.nanoseconds() >= deadline { return false }
+        }
+    }
+
     /// Answers all wakes so far. The owner's thread only, before it looks at what was queued.
     package func clear() {
         var count: UInt64 = 0

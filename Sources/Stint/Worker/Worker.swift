@@ -33,6 +33,10 @@ public final class Worker: Service {
         public var key: ConnectionKey?
         /// How long running handlers may take to finish when the worker is to end: `STINT_DRAIN_LIMIT_MS`, else 30 s.
         public var drainLimit: Duration
+        /// How long the worker's own thread may stand still before the process ends itself, with exit code 70, so that
+        /// what supervises it starts it anew: `STINT_WATCHDOG_MS`, 1 s…1 h, else 30 s. A handler may block for as long
+        /// as it likes; it has no part in this.
+        public var watchdog: Duration
 
         /// - Throws: ``StintError`` with code `configuration`, naming the variable.
         public init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
@@ -53,6 +57,7 @@ public final class Worker: Service {
             slots = try number("STINT_SLOTS", Limits.slots, or: ProcessInfo.processInfo.activeProcessorCount)
             name = value("STINT_WORKER") ?? Self.defaultName
             drainLimit = .milliseconds(try number("STINT_DRAIN_LIMIT_MS", 0...86_400_000, or: 30_000))
+            watchdog = .milliseconds(try number("STINT_WATCHDOG_MS", 1_000...3_600_000, or: 30_000))
         }
 
         private static var defaultName: String {
@@ -93,10 +98,15 @@ public final class Worker: Service {
     }
 
     /// Runs until graceful shutdown (or cancellation) has drained the worker.
-    public func run() async throws {
+    public func run() async throws { try await run(toldTo: nil) }
+
+    /// - Parameter manager: Told that the worker is there, lives and drains.
+    private func run(toldTo manager: ServiceManager?) async throws {
         let queue = RunQueue(slots: options.slots, waker: control.waker)
         let reports = ReportOutbox(waker: control.waker)
-        try startThread(queue, reports)
+        let watchdog = try startThread(queue, reports, manager)
+        defer { watchdog.stop() }
+        manager?.isReady("\(handlers.types.count) types for the broker at \(options.endpoint)")
         let runners = handlers.runners
         let logger = logger
         let tracing = AttemptTracing(spans: SpanSource(tracer), worker: options.name, pool: options.pool)
@@ -113,32 +123,52 @@ public final class Worker: Service {
             try await withTaskCancellationHandler {
                 try await control.ended()
             } onCancel: { [control, options] in
+                manager?.isStopping()
                 control.drain(limit: options.drainLimit)
             }
         } onGracefulShutdown: { [control, options] in
+            manager?.isStopping()
             control.drain(limit: options.drainLimit)
         }
     }
 
     /// Runs until SIGTERM or SIGINT, or until standard input ends when `STINT_LIFELINE=stdin` says that a supervisor holds
-    /// it; then drains and returns.
+    /// it; then drains and returns. The process is the worker's own: a service manager that started it (systemd with
+    /// `Type=notify`) hears that it is there, lives and drains.
     public func runUntilSignal() async throws {
+        let manager = ServiceManager(environment: ProcessInfo.processInfo.environment)
         Lifeline.watch { [control, options] in control.drain(limit: options.drainLimit) }
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: self, successTerminationBehavior: .gracefullyShutdownGroup)],
+                services: [
+                    .init(
+                        service: ManagedWorker(worker: self, manager: manager),
+                        successTerminationBehavior: .gracefullyShutdownGroup)
+                ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
     }
 
-    private func startThread(_ queue: RunQueue, _ reports: ReportOutbox) throws {
+    private struct ManagedWorker: Service {
+        let worker: Worker
+        let manager: ServiceManager?
+
+        func run() async throws { try await worker.run(toldTo: manager) }
+    }
+
+    private func startThread(
+        _ queue: RunQueue, _ reports: ReportOutbox, _ manager: ServiceManager?
+    ) throws -> Watchdog {
         if let limit = OpenFiles.raiseLimit() {
             logger.debug("open files", metadata: ["limit": "\(limit.now)", "limit_before": "\(limit.before)"])
         }
         let identity = WorkerThread.Identity(
             instance: InstanceID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max)), name: options.name,
             pool: options.pool, types: handlers.types, slots: options.slots, build: "", key: options.key)
+        let pulse = Pulse(name: "stint-worker")
+        let watching = Watchdog.Settings(stallMax: options.watchdog, toldTo: manager)
         do {
+            let watchdog = try Watchdog([pulse], watching, manager: manager)
             let dealer = try DealerSocket(
                 in: ZMQContext.ofThisProcess(), connectingTo: Endpoint(options.endpoint),
                 limits: DealerSocket.Limits(
@@ -147,10 +177,11 @@ public final class Worker: Service {
             _ = try SocketThread(name: "stint-worker") { [control, logger] in
                 WorkerThread(
                     dealer: dealer, waker: control.waker, queue: queue, reports: reports, control: control,
-                    identity: identity, logger: logger
+                    identity: identity, pulse: pulse, idleMax: watching.look, logger: logger
                 ).run()
                 control.end()
             }
+            return watchdog
         } catch let error as TransportError {
             throw StintError(.configuration, isRetryable: false, error.description)
         }

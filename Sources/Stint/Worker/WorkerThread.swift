@@ -29,6 +29,9 @@ final class WorkerThread {
     private let identity: Identity
     private let logger: Logger
     private let metrics: WorkerMetrics
+    private let pulse: Pulse
+    /// An idle thread turns this often, so that a watchdog can tell it from one that hangs.
+    private let idleMax: Duration
 
     private var session: WorkerSession
     private var actions: [WorkerSession.Action] = []
@@ -50,7 +53,7 @@ final class WorkerThread {
 
     init(
         dealer: DealerSocket, waker: Waker, queue: RunQueue, reports: ReportOutbox, control: WorkerControl,
-        identity: Identity, logger: Logger
+        identity: Identity, pulse: Pulse, idleMax: Duration, logger: Logger
     ) {
         self.dealer = dealer
         self.waker = waker
@@ -58,6 +61,8 @@ final class WorkerThread {
         self.reports = reports
         self.control = control
         self.identity = identity
+        self.pulse = pulse
+        self.idleMax = idleMax
         self.logger = logger
         metrics = WorkerMetrics(types: identity.types)
         session = WorkerSession(
@@ -70,9 +75,12 @@ final class WorkerThread {
         _ = poller.add(waker)
         session.start(&actions)
         perform()
-        var patience: Duration? = .zero
+        var patience: Duration = .zero
+        defer { pulse.rest() }
         while session.phase != .ended {
-            poller.wait(upTo: patience)
+            pulse.beat(.waiting)
+            poller.wait(upTo: min(patience, idleMax))
+            pulse.beat(.turning)
             waker.clear()
             takeControl()
             takeEvents()

@@ -93,6 +93,10 @@ extension ClusterConfig.Broker {
                     "heartbeat", .duration(.milliseconds(100) ... .seconds(1200)), \.heartbeat,
                     "How often a worker says that it is alive. At most a third of `lease`.",
                     defaultNote: "`\"5s\"`, or a third of a lease shorter than `15s`"),
+                ConfigKey(
+                    "watchdog", .duration(.seconds(1) ... .seconds(3600)), \.watchdog,
+                    "How long a thread of a broker or worker may stand still before its process ends itself (exit code 70)."
+                ),
             ],
             rules: [
                 ConfigRule(keys: ["heartbeat", "lease"]) { broker in

@@ -31,6 +31,8 @@ struct ClusterConfig: Hashable, Sendable {
             set { chosenHeartbeat = newValue }
         }
         private var chosenHeartbeat: Duration?
+        /// How long a thread of the broker or of a worker may stand still before its process ends itself.
+        var watchdog: Duration = .seconds(30)
 
         /// Where it differs from what peers connect to: behind a name, a container's port, a proxy.
         struct Bind: Hashable, Sendable {

@@ -33,7 +33,8 @@ struct BrokerCommand: AsyncParsableCommand {
         let cluster = try options.load(flags: Up.flags(data: data))
         var logger = Logger.toStandardError(label: "stint.broker")
         logger[metadataKey: "cluster"] = "\(cluster.name)"
-        let service = BrokerService(try cluster.brokerConfiguration, logger: logger) { addresses in
+        let manager = ServiceManager(environment: ProcessInfo.processInfo.environment)
+        let service = BrokerService(try cluster.brokerConfiguration, logger: logger, manager: manager) { addresses in
             print("ready clients \(addresses.clients) workers \(addresses.workers)")
             fflush(nil)
         }
@@ -52,6 +53,7 @@ extension ClusterConfig {
                 clients: self.broker.clientsBind, workers: self.broker.workersBind, storePath: path)
             broker.lease = self.broker.lease
             broker.heartbeat = self.broker.heartbeat
+            broker.watchdog = self.broker.watchdog
             broker.policies = jobs.types
             broker.defaultPolicy = jobs.base
             broker.keep = Retention(

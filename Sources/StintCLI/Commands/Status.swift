@@ -7,14 +7,34 @@ import StintCore
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows the cluster at a glance: counts, types, workers.",
-        discussion: "Exits 6 when no broker answers, so it serves as a health check.\n\nEXAMPLE  stint status --watch")
+        discussion: """
+            Exits 6 when no broker answers, so it serves as a check of its life. With --ready it says nothing but whether the             cluster is ready for work, and exits 1 when it is not.
+
+            EXAMPLE  stint status --watch
+                     stint status --ready --pool tools
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @Flag(help: "One JSON object (a line a second with --watch).") var json = false
     @Flag(help: "Again every second, until interrupted, also while no broker is there.") var watch = false
+    @Flag(help: "Only whether the broker takes new jobs, as an exit code: 0, else 1.") var ready = false
+    @Option(help: ArgumentHelp("With --ready: and whether this pool has a worker that takes jobs.", valueName: "name"))
+    var pool: String?
+
+    func validate() throws {
+        if pool != nil, !ready { throw ValidationError("--pool belongs to --ready") }
+        if ready, watch || json {
+            throw ValidationError("--ready answers with its exit code; leave --watch and --json out")
+        }
+    }
 
     func run() async throws {
         try await connection.withClient { client in
+            if ready {
+                let status = try await client.status(timeout: .seconds(5))
+                guard let reason = status.reasonNotReady(pool: pool) else { return try StandardOutput.write("ready") }
+                throw CommandError(.failure, "not ready: \(reason)")
+            }
             guard watch else { return try show(try await client.status()) }
             var isAway = false
             while true {
@@ -59,6 +79,15 @@ extension ClusterStatus.Counts {
 }
 
 extension ClusterStatus {
+    /// Why no work should be sent here; nil when it should.
+    func reasonNotReady(pool: String?) -> String? {
+        if isDraining { return "the broker is shutting down" }
+        if isStoreFull { return "the disk of the broker is nearly full, so it takes no new jobs" }
+        guard let pool else { return nil }
+        let serving = workers.filter { $0.pool == pool && $0.isConnected && !$0.isDraining }
+        return serving.isEmpty ? "no worker of the pool \(pool) takes jobs" : nil
+    }
+
     var jsonLine: JSONLine {
         var line = JSONLine()
         line.add("counts", counts.jsonLine)

@@ -42,14 +42,24 @@ struct Up: AsyncParsableCommand {
         let supervisor = Supervisor(plans: plans)
         let client = try readinessClient(cluster)
         defer { client?.close() }
-        let signals = SignalWatch([SIGTERM, SIGINT]) { supervisor.interrupt() }
+        let manager = ServiceManager(environment: ProcessInfo.processInfo.environment)
+        let signals = SignalWatch([SIGTERM, SIGINT]) {
+            manager?.isStopping()
+            supervisor.interrupt()
+        }
         defer { signals.stop() }
-        Lifeline.watch { supervisor.drain() }
+        Lifeline.watch {
+            manager?.isStopping()
+            supervisor.drain()
+        }
+        let life = try manager.map(SignOfLife.init)
+        defer { life?.stop() }
         let ready = "ready clients \(cluster.broker.clients) workers \(cluster.broker.workers)"
         do {
             try await supervisor.run {
                 _ = try await client?.status(timeout: .seconds(1))
             } onReady: {
+                manager?.isReady(ready)
                 print(ready)
                 fflush(nil)
             }
@@ -124,6 +134,8 @@ struct Up: AsyncParsableCommand {
         environment["STINT_WORKERS"] = cluster.broker.workers
         environment["STINT_POOL"] = name
         environment["STINT_SLOTS"] = "\(pool.slots)"
+        environment["STINT_WATCHDOG_MS"] =
+            environment["STINT_WATCHDOG_MS"] ?? "\(cluster.broker.watchdog.inMilliseconds)"
         environment["STINT_WORKER"] = "\(name).\(number)-\(Self.host)"
         switch pool.work {
         case .command(let argv):

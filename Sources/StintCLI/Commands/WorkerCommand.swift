@@ -42,6 +42,7 @@ struct WorkerCommand: AsyncParsableCommand {
         worker.key = try cluster.key(ofPool: name)
         worker.pool = name
         worker.slots = slots ?? pool.slots
+        if environment["STINT_WATCHDOG_MS"] == nil { worker.watchdog = cluster.broker.watchdog }
         let logger = Logger.toStandardError(label: "stint.worker")
         let guardian = ProcessGuard(argv: [Executable.path, "guard"], logger: logger)
         var registry = HandlerRegistry()

@@ -28,6 +28,7 @@ struct ChildProcess: Sendable {
         var environment = ProcessInfo.processInfo.environment
         environment.merge(plan.environment) { _, addition in addition }
         environment[Lifeline.variable] = Lifeline.value
+        for name in ServiceManager.variables { environment[name] = nil }
         do throws(ExecutableFile.Problem) {
             let program = try ExecutableFile.find(
                 command, path: environment["PATH"] ?? "", directory: plan.directory, folders: Self.ownFolder)

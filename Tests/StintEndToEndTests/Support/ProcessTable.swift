@@ -40,6 +40,15 @@ enum ProcessTable {
         return found
     }
 
+    /// The kernel's number of a thread.
+    static func thread(named name: String, of id: pid_t) -> pid_t? {
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/task")) ?? []
+        return threads.compactMap(pid_t.init).first { thread in
+            let found = try? String(contentsOfFile: "/proc/\(id)/task/\(thread)/comm", encoding: .utf8)
+            return found == name + "\n"
+        }
+    }
+
     static func arguments(of id: pid_t) -> [String] {
         guard let data = FileManager.default.contents(atPath: "/proc/\(id)/cmdline") else { return [] }
         return data.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }

@@ -39,6 +39,13 @@ struct BannedWord: Sendable {
             BannedWord(
                 word: "as!", places: ["Sources/", "Examples/"], instead: "use `as?` and refuse what is of another type"),
         ]
+        + [".wait(timeout:", "dispatch_semaphore_wait"].map {
+            BannedWord(
+                word: $0, places: ["Sources/"],
+                instead:
+                    "wait on a `Waker`: on Linux a timed wait of Dispatch ends by the wall clock, which can be set back"
+            )
+        }
         + ["sleep(", "usleep(", "nanosleep(", "sleep_until("].map {
             BannedWord(word: $0, places: ["Tests/"], instead: sleeping)
         }
