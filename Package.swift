@@ -127,7 +127,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "StintCLITests", dependencies: ["StintCLI", "Stint", "StintCore", logging], swiftSettings: strict),
+            name: "StintCLITests", dependencies: ["StintCLI", "Stint", "StintCore", "StintWire", logging],
+            swiftSettings: strict),
         .testTarget(name: "PapersTests", dependencies: ["Papers", "Stint", logging], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]

@@ -61,8 +61,9 @@ final class BrokerLoop {
             try takeCommitResult()
             let now = Self.now()
             control.withFacts { facts in
-                turn.storeIsFull = facts.storeIsFull
-                turn.storeBytes = facts.storeBytes
+                turn.storeIsFull = facts.host.storeIsFull
+                turn.storeBytes = facts.host.storeBytes
+                if turn.host != facts.host { turn.host = facts.host }
                 if facts.isDraining, !turn.state.isDraining { turn.drain() }
                 if facts.hasAccessNews { takeAccessNews(now) }
             }
@@ -208,9 +209,8 @@ package enum BrokerFailure: Error, Sendable, CustomStringConvertible {
 final class BrokerControl: Sendable {
     struct Facts: Sendable {
         var isDraining = false
-        var storeIsFull = false
-        var storeBytes: Int64 = 0
         var hasAccessNews = false
+        var host: HostFacts
     }
 
     private struct AccessNews: Sendable {
@@ -219,21 +219,23 @@ final class BrokerControl: Sendable {
     }
 
     let waker: Waker
-    private let facts = Mutex(Facts())
+    private let facts: Mutex<Facts>
     private let news = Mutex(AccessNews())
 
-    init() throws { waker = try Waker() }
+    init(host: HostFacts) throws {
+        waker = try Waker()
+        facts = Mutex(Facts(host: host))
+    }
 
     func drain() {
         facts.withLock { $0.isDraining = true }
         waker.wake()
     }
 
-    func storeJudged(isFull: Bool, bytes: Int64) {
-        facts.withLock {
-            $0.storeIsFull = isFull
-            $0.storeBytes = bytes
-        }
+    /// What is known of the host; written by the thread that looks at it.
+    var host: HostFacts {
+        get { facts.withLock { $0.host } }
+        set { facts.withLock { $0.host = newValue } }
     }
 
     /// The list of keys was changed.

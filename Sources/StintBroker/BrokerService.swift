@@ -37,6 +37,8 @@ public struct BrokerConfiguration: Sendable {
     }
     /// How long a thread of the broker may stand still before the process ends itself, with exit code 70: 1 s…1 h.
     public var watchdog: Duration = .seconds(30)
+    /// Of the program, told to people who ask.
+    public var version = ""
 
     public init(clients: String, workers: String, storePath: String) {
         self.clients = clients

@@ -185,7 +185,7 @@ extension BrokerTurn {
         answer.malformed = malformed
         var bytes = 0
         var serving = Array(repeating: UInt32(0), count: state.lines.count)
-        state.workers.visit { _, worker in
+        state.workers.visit { slot, worker in
             guard worker.session != nil else { return }
             var status = Stint_V1_WorkerStatus()
             status.name = worker.row.name
@@ -196,6 +196,7 @@ extension BrokerTurn {
             status.draining = worker.isDraining
             status.connected = !worker.isUnreachable
             status.silentMs = UInt64(max(0, (now.instant - worker.heardAt).inMilliseconds))
+            status.clockAheadMs = notes.clocksAhead[slot] ?? 0
             for type in worker.types {
                 let isWithdrawn = worker.withdrawn.contains(type)
                 if !isWithdrawn, !worker.isUnreachable { serving[type.asInt] += 1 }
@@ -228,8 +229,10 @@ extension BrokerTurn {
             status.type = operation.type.map { state.lines[$0].name } ?? ""
             status.done = UInt64(operation.done)
             status.paused = operation.isPaused
+            status.lookedAt = UInt64(bitPattern: operation.cursorSerial)
             answer.operations.append(status)
         }
+        if message.health { answer.health = health(at: now) }
         outbox.add(.toClient(session, .statusAnswer(answer)), gate: gate)
     }
 

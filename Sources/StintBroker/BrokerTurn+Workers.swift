@@ -62,11 +62,15 @@ extension BrokerTurn {
                 workers.remove(former)
                 assignments[former] = nil
             }
+            let isNew = state.workers.slot(of: hello.instance) == nil
             if let refusal = state.hello(hello, session: session, at: now, into: &effects) {
                 refuse(refusal, to: .worker(session), peer)
             } else {
                 workers.add(session, at: peer, of: user)
                 assignments[session] = 0
+                if let worker = state.workers.slot(of: session) {
+                    notes.joined(worker, pool: hello.pool, wall: message.wallMs, isNew: isNew, at: now)
+                }
                 sayLeftOut(of: hello)
             }
         } catch {

@@ -87,6 +87,9 @@ package struct BrokerTurn {
     package var storeIsFull = false
     package let startedAt: WallTime
     package var storeBytes: Int64 = 0
+    /// For `stint doctor`; set by whoever runs the turn.
+    package var host = HostFacts()
+    var notes = HealthNotes()
 
     package init(
         _ recovered: RecoveredState, configuration: Configuration, reader: any StoreReader, at now: Moment

@@ -1,10 +1,12 @@
 import StintTransport
 
-/// Looks once a second how much room the disk has, and tells the loop before the room is gone.
+/// Looks once a second how much room the disk has, and tells the loop before the room is gone. Counts open files now and
+/// then, because that costs more the more there are.
 final class DiskWatch: Sendable {
     private let room: RoomKeeper
     private let control: BrokerControl
     private let end: Waker
+    private static let roundsPerCount = 10
 
     init(room: RoomKeeper, control: BrokerControl) throws {
         end = try Waker()
@@ -14,10 +16,14 @@ final class DiskWatch: Sendable {
 
     /// The body of the thread.
     func run() {
+        var facts = control.host
+        facts.filesMax = OpenFiles.limit
+        var round = 0
         repeat {
-            if let judgement = room.judge() {
-                control.storeJudged(isFull: judgement.isFull, bytes: judgement.bytes)
-            }
+            if round % Self.roundsPerCount == 0 { facts.filesOpen = OpenFiles.count() }
+            room.judge(&facts)
+            control.host = facts
+            round += 1
         } while !end.wait(upTo: .seconds(1))
     }
 

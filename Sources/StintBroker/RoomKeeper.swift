@@ -62,8 +62,10 @@ final class RoomKeeper: Sendable {
     }
 
     /// Once a second: whether new jobs have to be refused. Fills the reserve again when there is plenty.
-    func judge() -> (isFull: Bool, bytes: Int64)? {
-        guard let free = try? store.freeBytes(), let statistics = try? store.statistics() else { return nil }
+    ///
+    /// - Parameter facts: Stay as they were when nothing can be learnt.
+    func judge(_ facts: inout HostFacts) {
+        guard let free = try? store.freeBytes(), let statistics = try? store.statistics() else { return }
         if !store.hasReserve, free > 2 * Self.watermarkBytes { _ = try? store.restoreReserve() }
         let isFull = free < Self.watermarkBytes
         let hasChanged = wasFull.withLock { wasFull in
@@ -77,7 +79,12 @@ final class RoomKeeper: Sendable {
                     : "there is space again; new jobs are taken",
                 metadata: ["path": "\(store.path)", "free_bytes": "\(free)"])
         }
-        return (isFull, statistics.bytes + statistics.logBytes)
+        facts.storeIsFull = isFull
+        facts.storeBytes = statistics.bytes + statistics.logBytes
+        facts.logBytes = statistics.logBytes
+        facts.freeBytes = free
+        facts.hasReserve = store.hasReserve
+        facts.commitMicroseconds = statistics.commitMicroseconds
     }
 
     /// Nobody waits for space any more.

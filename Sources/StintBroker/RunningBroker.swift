@@ -60,7 +60,11 @@ final class RunningBroker: Sendable {
         let room = try RoomKeeper(store: store, logger: logger)
         try room.prepare()
         let context = try ZMQContext.ofThisProcess()
-        let control = try BrokerControl()
+        var host = HostFacts()
+        host.version = configuration.version
+        host.zmqVersion = LibraryVersions.zmq
+        host.sqliteVersion = LibraryVersions.sqlite
+        let control = try BrokerControl(host: host)
         let entrance = try Self.entrance(configuration.security, context, control, logger)
         let recovered = try store.recover(at: BrokerLoop.now().wall)
         logger.info(

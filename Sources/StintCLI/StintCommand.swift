@@ -19,9 +19,8 @@ struct StintCommand: AsyncParsableCommand {
         version: Self.version,
         subcommands: [
             Up.self, BrokerCommand.self, WorkerCommand.self, Enqueue.self, Jobs.self, JobCommand.self, Cancel.self,
-            Dead.self, Status.self, Backup.self, Restore.self, Audit.self, Keys.self, Bench.self, Bench.Produce.self,
-            Bench.Work.self,
-            GuardCommand.self,
+            Dead.self, Status.self, DoctorCommand.self, Backup.self, Restore.self, Audit.self, Keys.self, Bench.self,
+            Bench.Produce.self, Bench.Work.self, GuardCommand.self,
         ])
 
     static let version = "0.1.0"

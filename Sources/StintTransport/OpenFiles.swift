@@ -31,6 +31,22 @@ package enum OpenFiles {
         limits.map { (UInt64($0.before.rlim_cur), UInt64($0.now.rlim_cur)) }
     }
 
+    /// How many this process may have open now.
+    package static var limit: Int {
+        var limit = rlimit()
+        return getrlimit(resource, &limit) == 0 ? Int(clamping: UInt64(limit.rlim_cur)) : 0
+    }
+
+    /// How many it has; 0 where /proc does not tell. Costs a look at each.
+    package static func count() -> Int {
+        guard let folder = opendir("/proc/self/fd") else { return 0 }
+        defer { closedir(folder) }
+        var count = 0
+        while readdir(folder) != nil { count += 1 }
+        // `.`, `..` and the folder itself.
+        return max(0, count - 3)
+    }
+
     /// Gives a child of this process the limit that this one was started with. From here, a moment after its start:
     /// between fork and exec no Swift may run.
     package static func restoreLimit(of child: pid_t) {

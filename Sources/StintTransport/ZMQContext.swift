@@ -35,6 +35,13 @@ package final class ZMQContext: @unchecked Sendable {
         }
     }
 
+    /// Of the library that this process runs with: `4.3.4`.
+    package static var libraryVersion: String {
+        var (major, minor, patch): (Int32, Int32, Int32) = (0, 0, 0)
+        zmq_version(&major, &minor, &patch)
+        return "\(major).\(minor).\(patch)"
+    }
+
     /// The context of this process, made at the first call and kept until the process ends.
     package static func ofThisProcess() throws(TransportError) -> ZMQContext { try theOne.get() }
 

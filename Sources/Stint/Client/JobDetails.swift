@@ -133,6 +133,8 @@ public struct ClusterStatus: Sendable {
         /// Types whose handler cannot run there.
         public let withdrawn: [String]
         public let silent: Duration
+        /// Its wall clock less the broker's, as it joined; nil: not told.
+        public let clockAhead: Duration?
     }
 
     public struct OperationStatus: Sendable {
@@ -142,6 +144,8 @@ public struct ClusterStatus: Sendable {
         public let type: String?
         public let done: Int
         public let isPaused: Bool
+        /// Changes with every step.
+        public let lookedAt: Int
     }
 
     public let counts: Counts
@@ -153,6 +157,10 @@ public struct ClusterStatus: Sendable {
     public let storeBytes: Int
     /// The disk of the broker is nearly full: it takes no new jobs, and those that run can still finish.
     public let isStoreFull: Bool
+    /// The life of the broker: at least the wall clock of its start, in seconds.
+    public let epoch: Int
+    /// Nil unless it was asked for.
+    public let health: BrokerHealth?
 
     init(_ message: Stint_V1_StatusAnswer) {
         counts = Counts(message.counts)
@@ -168,16 +176,20 @@ public struct ClusterStatus: Sendable {
                 name: worker.name, pool: worker.pool, slots: Int(worker.slots), busy: Int(worker.leases),
                 since: WallTime(milliseconds: worker.sinceMs), isDraining: worker.draining,
                 isConnected: worker.connected, types: worker.types, withdrawn: worker.withdrawn,
-                silent: .milliseconds(Int64(worker.silentMs)))
+                silent: .milliseconds(Int64(worker.silentMs)),
+                clockAhead: worker.clockAheadMs == 0 ? nil : .milliseconds(worker.clockAheadMs))
         }
         operations = message.operations.map {
             OperationStatus(
-                number: Int($0.number), kind: $0.kind, type: $0.type.nonEmpty, done: Int($0.done), isPaused: $0.paused)
+                number: Int($0.number), kind: $0.kind, type: $0.type.nonEmpty, done: Int($0.done), isPaused: $0.paused,
+                lookedAt: Int(Int64(bitPattern: $0.lookedAt)))
         }
         since = WallTime(milliseconds: message.sinceMs)
         isDraining = message.draining
         storeBytes = Int(message.storeBytes)
         isStoreFull = message.storeFull
+        epoch = Int(clamping: message.epoch)
+        health = message.hasHealth ? BrokerHealth(message.health) : nil
     }
 }
 

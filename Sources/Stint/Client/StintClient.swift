@@ -223,10 +223,13 @@ public final class StintClient: Sendable {
 
     /// Counts by state and type, workers, operations. From counts that are kept, so it costs the same however many
     /// jobs there are.
-    public func status(timeout: Duration = .seconds(10)) async throws -> ClusterStatus {
+    ///
+    /// - Parameter withHealth: Also ``ClusterStatus/health``, which costs the broker a look at every lease.
+    public func status(withHealth: Bool = false, timeout: Duration = .seconds(10)) async throws -> ClusterStatus {
         let answer = try await ask(timeout) { request in
             var message = Stint_V1_GetStatus()
             message.request = request
+            message.health = withHealth
             return .getStatus(message)
         }
         guard case .statusAnswer(let status) = answer else { throw Self.strangeAnswer }

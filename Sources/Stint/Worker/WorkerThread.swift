@@ -417,6 +417,7 @@ final class WorkerThread {
         hello.pool = identity.pool
         hello.slots = UInt32(identity.slots)
         hello.build = identity.build
+        hello.wallMs = WallClock.milliseconds()
         hello.types = identity.types.map { name in
             var type = Stint_V1_ServedType()
             type.name = name

@@ -54,6 +54,7 @@ extension ClusterConfig {
             broker.lease = self.broker.lease
             broker.heartbeat = self.broker.heartbeat
             broker.watchdog = self.broker.watchdog
+            broker.version = StintCommand.version
             broker.policies = jobs.types
             broker.defaultPolicy = jobs.base
             broker.keep = Retention(

@@ -1,4 +1,5 @@
 import GRDB
+import GRDBSQLite
 import StintCore
 import Synchronization
 
@@ -72,6 +73,9 @@ package final class SQLiteStore: Store {
             if let page = PageSeals.damagedPage(in: path) { writer.note(damagedPage: page) }
         }
     }
+
+    /// Of the library that this process runs with: `3.40.1`.
+    package static var libraryVersion: String { String(cString: sqlite3_libversion()) }
 
     deinit { letGo() }
 

@@ -45,7 +45,13 @@ extension Sample {
                     $0.limit = 50
                     $0.cursor = Data(id(7))
                 })),
-        Sample("get_status", .getStatus(.with { $0.request = 15 })),
+        Sample(
+            "get_status",
+            .getStatus(
+                .with {
+                    $0.request = 15
+                    $0.health = true
+                })),
         Sample(
             "replay_dead",
             .replayDead(
@@ -198,6 +204,7 @@ extension Sample {
                 $0.silentMs = 250
                 $0.connected = true
                 $0.withdrawn = ["summarize"]
+                $0.clockAheadMs = -3_000
             }
         ]
         $0.epoch = epoch
@@ -210,10 +217,47 @@ extension Sample {
                 $0.type = "parse_paper"
                 $0.done = 500
                 $0.paused = true
+                $0.lookedAt = 77
             }
         ]
         $0.storeBytes = 9_876_543
         $0.storeFull = true
         $0.malformed = 42
+        $0.health = health
+    }
+
+    private static let health: Stint_V1_BrokerHealth = .with {
+        $0.version = "0.1.0"
+        $0.zmqVersion = "4.3.4"
+        $0.sqliteVersion = "3.40.1"
+        $0.wallMs = 1_790_000_000_009
+        $0.logBytes = 4_194_304
+        $0.freeBytes = 1_073_741_824
+        $0.reserve = true
+        $0.commitMicroseconds = 180
+        $0.clients = 12
+        $0.clientsMax = 16_384
+        $0.workersMax = 4_096
+        $0.typesMax = 10_000
+        $0.filesOpen = 64
+        $0.filesMax = 65_536
+        $0.overdueLeases = 1
+        $0.overdue = [
+            .with {
+                $0.id = Data(id(7))
+                $0.type = "parse_paper"
+                $0.worker = "documents-1"
+                $0.ageMs = 7_200_000
+                $0.timeoutMs = 3_600_000
+            }
+        ]
+        $0.joins = [
+            .with {
+                $0.pool = "documents"
+                $0.joined = 61
+            }
+        ]
+        $0.leaseMs = 15_000
+        $0.heartbeatMs = 5_000
     }
 }

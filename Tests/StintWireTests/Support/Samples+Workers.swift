@@ -22,6 +22,7 @@ extension Sample {
         ]
         $0.slots = 8
         $0.build = "documents 1.4.0"
+        $0.wallMs = 1_790_000_000_020
         let held: [(state: Stint_V1_Held.State, first: UInt64)] = [(.running, 10), (.waiting, 20), (.settled, 30)]
         $0.held = held.map { state, first in
             .with {

@@ -526,6 +526,9 @@ package nonisolated struct Stint_V1_GetStatus: Sendable {
 
   package var request: UInt64 = 0
 
+  /// Answer `health` too, which costs a look at every lease.
+  package var health: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -620,11 +623,170 @@ package nonisolated struct Stint_V1_StatusAnswer: @unchecked Sendable {
     set {_uniqueStorage()._storeFull = newValue}
   }
 
+  package var health: Stint_V1_BrokerHealth {
+    get {_storage._health ?? Stint_V1_BrokerHealth()}
+    set {_uniqueStorage()._health = newValue}
+  }
+  /// Returns true if `health` has been explicitly set.
+  package var hasHealth: Bool {_storage._health != nil}
+  /// Clears the value of `health`. Subsequent reads from it will return its default value.
+  package mutating func clearHealth() {_uniqueStorage()._health = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What the broker knows of itself and of its host, for people who look for what is wrong.
+package nonisolated struct Stint_V1_BrokerHealth: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var version: String {
+    get {_storage._version}
+    set {_uniqueStorage()._version = newValue}
+  }
+
+  package var zmqVersion: String {
+    get {_storage._zmqVersion}
+    set {_uniqueStorage()._zmqVersion = newValue}
+  }
+
+  package var sqliteVersion: String {
+    get {_storage._sqliteVersion}
+    set {_uniqueStorage()._sqliteVersion = newValue}
+  }
+
+  /// The broker's wall clock as it answered.
+  package var wallMs: Int64 {
+    get {_storage._wallMs}
+    set {_uniqueStorage()._wallMs = newValue}
+  }
+
+  package var logBytes: UInt64 {
+    get {_storage._logBytes}
+    set {_uniqueStorage()._logBytes = newValue}
+  }
+
+  package var freeBytes: UInt64 {
+    get {_storage._freeBytes}
+    set {_uniqueStorage()._freeBytes = newValue}
+  }
+
+  /// The reserve for settling on a full disk is laid down.
+  package var reserve: Bool {
+    get {_storage._reserve}
+    set {_uniqueStorage()._reserve = newValue}
+  }
+
+  /// Mean of the last commits.
+  package var commitMicroseconds: UInt64 {
+    get {_storage._commitMicroseconds}
+    set {_uniqueStorage()._commitMicroseconds = newValue}
+  }
+
+  /// Sessions of clients that are known, and how many may be.
+  package var clients: UInt32 {
+    get {_storage._clients}
+    set {_uniqueStorage()._clients = newValue}
+  }
+
+  package var clientsMax: UInt32 {
+    get {_storage._clientsMax}
+    set {_uniqueStorage()._clientsMax = newValue}
+  }
+
+  package var workersMax: UInt32 {
+    get {_storage._workersMax}
+    set {_uniqueStorage()._workersMax = newValue}
+  }
+
+  package var typesMax: UInt32 {
+    get {_storage._typesMax}
+    set {_uniqueStorage()._typesMax = newValue}
+  }
+
+  /// Files and sockets that the broker has open, and how many it may have.
+  package var filesOpen: UInt32 {
+    get {_storage._filesOpen}
+    set {_uniqueStorage()._filesOpen = newValue}
+  }
+
+  package var filesMax: UInt32 {
+    get {_storage._filesMax}
+    set {_uniqueStorage()._filesMax = newValue}
+  }
+
+  /// Leases that are older than the timeout of their job, its grace and one lease allow; the oldest of them, 20 at most.
+  package var overdueLeases: UInt32 {
+    get {_storage._overdueLeases}
+    set {_uniqueStorage()._overdueLeases = newValue}
+  }
+
+  package var overdue: [Stint_V1_OverdueLease] {
+    get {_storage._overdue}
+    set {_uniqueStorage()._overdue = newValue}
+  }
+
+  package var joins: [Stint_V1_PoolJoins] {
+    get {_storage._joins}
+    set {_uniqueStorage()._joins = newValue}
+  }
+
+  package var leaseMs: UInt64 {
+    get {_storage._leaseMs}
+    set {_uniqueStorage()._leaseMs = newValue}
+  }
+
+  package var heartbeatMs: UInt64 {
+    get {_storage._heartbeatMs}
+    set {_uniqueStorage()._heartbeatMs = newValue}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+package nonisolated struct Stint_V1_OverdueLease: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var id: Data = Data()
+
+  package var type: String = String()
+
+  package var worker: String = String()
+
+  /// Since it was granted, or seen to run.
+  package var ageMs: UInt64 = 0
+
+  package var timeoutMs: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// How many processes of a pool joined during the last ten minutes.
+package nonisolated struct Stint_V1_PoolJoins: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var pool: String = String()
+
+  package var joined: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 package nonisolated struct Stint_V1_TypeStatus: Sendable {
@@ -683,6 +845,9 @@ package nonisolated struct Stint_V1_WorkerStatus: Sendable {
 
   package var withdrawn: [String] = []
 
+  /// Its wall clock less the broker's, as its last HELLO arrived; 0: not told.
+  package var clockAheadMs: Int64 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -703,6 +868,9 @@ package nonisolated struct Stint_V1_OperationStatus: Sendable {
   package var done: UInt64 = 0
 
   package var paused: Bool = false
+
+  /// Moves with every step, also with one that found nothing to do.
+  package var lookedAt: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1671,7 +1839,7 @@ nonisolated extension Stint_V1_JobsAnswer: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension Stint_V1_GetStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".GetStatus"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}health\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1680,6 +1848,7 @@ nonisolated extension Stint_V1_GetStatus: SwiftProtobuf.Message, SwiftProtobuf._
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt64Field(value: &self.request) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.health) }()
       default: break
       }
     }
@@ -1689,11 +1858,15 @@ nonisolated extension Stint_V1_GetStatus: SwiftProtobuf.Message, SwiftProtobuf._
     if self.request != 0 {
       try visitor.visitSingularUInt64Field(value: self.request, fieldNumber: 1)
     }
+    if self.health != false {
+      try visitor.visitSingularBoolField(value: self.health, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Stint_V1_GetStatus, rhs: Stint_V1_GetStatus) -> Bool {
     if lhs.request != rhs.request {return false}
+    if lhs.health != rhs.health {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1761,7 +1934,7 @@ nonisolated extension Stint_V1_StateCounts: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StatusAnswer"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}counts\0\u{1}types\0\u{1}workers\0\u{1}epoch\0\u{3}since_ms\0\u{1}draining\0\u{1}operations\0\u{3}store_bytes\0\u{1}malformed\0\u{3}store_full\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}counts\0\u{1}types\0\u{1}workers\0\u{1}epoch\0\u{3}since_ms\0\u{1}draining\0\u{1}operations\0\u{3}store_bytes\0\u{1}malformed\0\u{3}store_full\0\u{1}health\0")
 
   fileprivate class _StorageClass {
     var _request: UInt64 = 0
@@ -1775,6 +1948,7 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
     var _storeBytes: UInt64 = 0
     var _malformed: UInt64 = 0
     var _storeFull: Bool = false
+    var _health: Stint_V1_BrokerHealth? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1796,6 +1970,7 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
       _storeBytes = source._storeBytes
       _malformed = source._malformed
       _storeFull = source._storeFull
+      _health = source._health
     }
   }
 
@@ -1825,6 +2000,7 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
         case 9: try { try decoder.decodeSingularUInt64Field(value: &_storage._storeBytes) }()
         case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._malformed) }()
         case 11: try { try decoder.decodeSingularBoolField(value: &_storage._storeFull) }()
+        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._health) }()
         default: break
         }
       }
@@ -1870,6 +2046,9 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
       if _storage._storeFull != false {
         try visitor.visitSingularBoolField(value: _storage._storeFull, fieldNumber: 11)
       }
+      try { if let v = _storage._health {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1890,10 +2069,288 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
         if _storage._storeBytes != rhs_storage._storeBytes {return false}
         if _storage._malformed != rhs_storage._malformed {return false}
         if _storage._storeFull != rhs_storage._storeFull {return false}
+        if _storage._health != rhs_storage._health {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Stint_V1_BrokerHealth: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".BrokerHealth"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{3}zmq_version\0\u{3}sqlite_version\0\u{3}wall_ms\0\u{3}log_bytes\0\u{3}free_bytes\0\u{1}reserve\0\u{3}commit_microseconds\0\u{1}clients\0\u{3}clients_max\0\u{3}workers_max\0\u{3}types_max\0\u{3}files_open\0\u{3}files_max\0\u{3}overdue_leases\0\u{1}overdue\0\u{1}joins\0\u{3}lease_ms\0\u{3}heartbeat_ms\0")
+
+  fileprivate class _StorageClass {
+    var _version: String = String()
+    var _zmqVersion: String = String()
+    var _sqliteVersion: String = String()
+    var _wallMs: Int64 = 0
+    var _logBytes: UInt64 = 0
+    var _freeBytes: UInt64 = 0
+    var _reserve: Bool = false
+    var _commitMicroseconds: UInt64 = 0
+    var _clients: UInt32 = 0
+    var _clientsMax: UInt32 = 0
+    var _workersMax: UInt32 = 0
+    var _typesMax: UInt32 = 0
+    var _filesOpen: UInt32 = 0
+    var _filesMax: UInt32 = 0
+    var _overdueLeases: UInt32 = 0
+    var _overdue: [Stint_V1_OverdueLease] = []
+    var _joins: [Stint_V1_PoolJoins] = []
+    var _leaseMs: UInt64 = 0
+    var _heartbeatMs: UInt64 = 0
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _version = source._version
+      _zmqVersion = source._zmqVersion
+      _sqliteVersion = source._sqliteVersion
+      _wallMs = source._wallMs
+      _logBytes = source._logBytes
+      _freeBytes = source._freeBytes
+      _reserve = source._reserve
+      _commitMicroseconds = source._commitMicroseconds
+      _clients = source._clients
+      _clientsMax = source._clientsMax
+      _workersMax = source._workersMax
+      _typesMax = source._typesMax
+      _filesOpen = source._filesOpen
+      _filesMax = source._filesMax
+      _overdueLeases = source._overdueLeases
+      _overdue = source._overdue
+      _joins = source._joins
+      _leaseMs = source._leaseMs
+      _heartbeatMs = source._heartbeatMs
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._version) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._zmqVersion) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._sqliteVersion) }()
+        case 4: try { try decoder.decodeSingularInt64Field(value: &_storage._wallMs) }()
+        case 5: try { try decoder.decodeSingularUInt64Field(value: &_storage._logBytes) }()
+        case 6: try { try decoder.decodeSingularUInt64Field(value: &_storage._freeBytes) }()
+        case 7: try { try decoder.decodeSingularBoolField(value: &_storage._reserve) }()
+        case 8: try { try decoder.decodeSingularUInt64Field(value: &_storage._commitMicroseconds) }()
+        case 9: try { try decoder.decodeSingularUInt32Field(value: &_storage._clients) }()
+        case 10: try { try decoder.decodeSingularUInt32Field(value: &_storage._clientsMax) }()
+        case 11: try { try decoder.decodeSingularUInt32Field(value: &_storage._workersMax) }()
+        case 12: try { try decoder.decodeSingularUInt32Field(value: &_storage._typesMax) }()
+        case 13: try { try decoder.decodeSingularUInt32Field(value: &_storage._filesOpen) }()
+        case 14: try { try decoder.decodeSingularUInt32Field(value: &_storage._filesMax) }()
+        case 15: try { try decoder.decodeSingularUInt32Field(value: &_storage._overdueLeases) }()
+        case 16: try { try decoder.decodeRepeatedMessageField(value: &_storage._overdue) }()
+        case 17: try { try decoder.decodeRepeatedMessageField(value: &_storage._joins) }()
+        case 18: try { try decoder.decodeSingularUInt64Field(value: &_storage._leaseMs) }()
+        case 19: try { try decoder.decodeSingularUInt64Field(value: &_storage._heartbeatMs) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      if !_storage._version.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._version, fieldNumber: 1)
+      }
+      if !_storage._zmqVersion.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._zmqVersion, fieldNumber: 2)
+      }
+      if !_storage._sqliteVersion.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._sqliteVersion, fieldNumber: 3)
+      }
+      if _storage._wallMs != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._wallMs, fieldNumber: 4)
+      }
+      if _storage._logBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._logBytes, fieldNumber: 5)
+      }
+      if _storage._freeBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._freeBytes, fieldNumber: 6)
+      }
+      if _storage._reserve != false {
+        try visitor.visitSingularBoolField(value: _storage._reserve, fieldNumber: 7)
+      }
+      if _storage._commitMicroseconds != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._commitMicroseconds, fieldNumber: 8)
+      }
+      if _storage._clients != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._clients, fieldNumber: 9)
+      }
+      if _storage._clientsMax != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._clientsMax, fieldNumber: 10)
+      }
+      if _storage._workersMax != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._workersMax, fieldNumber: 11)
+      }
+      if _storage._typesMax != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._typesMax, fieldNumber: 12)
+      }
+      if _storage._filesOpen != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._filesOpen, fieldNumber: 13)
+      }
+      if _storage._filesMax != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._filesMax, fieldNumber: 14)
+      }
+      if _storage._overdueLeases != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._overdueLeases, fieldNumber: 15)
+      }
+      if !_storage._overdue.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._overdue, fieldNumber: 16)
+      }
+      if !_storage._joins.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._joins, fieldNumber: 17)
+      }
+      if _storage._leaseMs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._leaseMs, fieldNumber: 18)
+      }
+      if _storage._heartbeatMs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._heartbeatMs, fieldNumber: 19)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Stint_V1_BrokerHealth, rhs: Stint_V1_BrokerHealth) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._version != rhs_storage._version {return false}
+        if _storage._zmqVersion != rhs_storage._zmqVersion {return false}
+        if _storage._sqliteVersion != rhs_storage._sqliteVersion {return false}
+        if _storage._wallMs != rhs_storage._wallMs {return false}
+        if _storage._logBytes != rhs_storage._logBytes {return false}
+        if _storage._freeBytes != rhs_storage._freeBytes {return false}
+        if _storage._reserve != rhs_storage._reserve {return false}
+        if _storage._commitMicroseconds != rhs_storage._commitMicroseconds {return false}
+        if _storage._clients != rhs_storage._clients {return false}
+        if _storage._clientsMax != rhs_storage._clientsMax {return false}
+        if _storage._workersMax != rhs_storage._workersMax {return false}
+        if _storage._typesMax != rhs_storage._typesMax {return false}
+        if _storage._filesOpen != rhs_storage._filesOpen {return false}
+        if _storage._filesMax != rhs_storage._filesMax {return false}
+        if _storage._overdueLeases != rhs_storage._overdueLeases {return false}
+        if _storage._overdue != rhs_storage._overdue {return false}
+        if _storage._joins != rhs_storage._joins {return false}
+        if _storage._leaseMs != rhs_storage._leaseMs {return false}
+        if _storage._heartbeatMs != rhs_storage._heartbeatMs {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Stint_V1_OverdueLease: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".OverdueLease"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}type\0\u{1}worker\0\u{3}age_ms\0\u{3}timeout_ms\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.type) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.worker) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.ageMs) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.timeoutMs) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.id.isEmpty {
+      try visitor.visitSingularBytesField(value: self.id, fieldNumber: 1)
+    }
+    if !self.type.isEmpty {
+      try visitor.visitSingularStringField(value: self.type, fieldNumber: 2)
+    }
+    if !self.worker.isEmpty {
+      try visitor.visitSingularStringField(value: self.worker, fieldNumber: 3)
+    }
+    if self.ageMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.ageMs, fieldNumber: 4)
+    }
+    if self.timeoutMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.timeoutMs, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Stint_V1_OverdueLease, rhs: Stint_V1_OverdueLease) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.type != rhs.type {return false}
+    if lhs.worker != rhs.worker {return false}
+    if lhs.ageMs != rhs.ageMs {return false}
+    if lhs.timeoutMs != rhs.timeoutMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Stint_V1_PoolJoins: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".PoolJoins"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pool\0\u{1}joined\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.pool) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.joined) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.pool.isEmpty {
+      try visitor.visitSingularStringField(value: self.pool, fieldNumber: 1)
+    }
+    if self.joined != 0 {
+      try visitor.visitSingularUInt32Field(value: self.joined, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Stint_V1_PoolJoins, rhs: Stint_V1_PoolJoins) -> Bool {
+    if lhs.pool != rhs.pool {return false}
+    if lhs.joined != rhs.joined {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1950,7 +2407,7 @@ nonisolated extension Stint_V1_TypeStatus: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension Stint_V1_WorkerStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".WorkerStatus"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}pool\0\u{1}slots\0\u{1}leases\0\u{3}since_ms\0\u{1}draining\0\u{1}types\0\u{3}silent_ms\0\u{1}connected\0\u{1}withdrawn\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}pool\0\u{1}slots\0\u{1}leases\0\u{3}since_ms\0\u{1}draining\0\u{1}types\0\u{3}silent_ms\0\u{1}connected\0\u{1}withdrawn\0\u{3}clock_ahead_ms\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1968,6 +2425,7 @@ nonisolated extension Stint_V1_WorkerStatus: SwiftProtobuf.Message, SwiftProtobu
       case 8: try { try decoder.decodeSingularUInt64Field(value: &self.silentMs) }()
       case 9: try { try decoder.decodeSingularBoolField(value: &self.connected) }()
       case 10: try { try decoder.decodeRepeatedStringField(value: &self.withdrawn) }()
+      case 11: try { try decoder.decodeSingularInt64Field(value: &self.clockAheadMs) }()
       default: break
       }
     }
@@ -2004,6 +2462,9 @@ nonisolated extension Stint_V1_WorkerStatus: SwiftProtobuf.Message, SwiftProtobu
     if !self.withdrawn.isEmpty {
       try visitor.visitRepeatedStringField(value: self.withdrawn, fieldNumber: 10)
     }
+    if self.clockAheadMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.clockAheadMs, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2018,6 +2479,7 @@ nonisolated extension Stint_V1_WorkerStatus: SwiftProtobuf.Message, SwiftProtobu
     if lhs.silentMs != rhs.silentMs {return false}
     if lhs.connected != rhs.connected {return false}
     if lhs.withdrawn != rhs.withdrawn {return false}
+    if lhs.clockAheadMs != rhs.clockAheadMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2025,7 +2487,7 @@ nonisolated extension Stint_V1_WorkerStatus: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Stint_V1_OperationStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".OperationStatus"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}kind\0\u{1}type\0\u{1}done\0\u{1}paused\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}kind\0\u{1}type\0\u{1}done\0\u{1}paused\0\u{3}looked_at\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2038,6 +2500,7 @@ nonisolated extension Stint_V1_OperationStatus: SwiftProtobuf.Message, SwiftProt
       case 3: try { try decoder.decodeSingularStringField(value: &self.type) }()
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self.done) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.paused) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.lookedAt) }()
       default: break
       }
     }
@@ -2059,6 +2522,9 @@ nonisolated extension Stint_V1_OperationStatus: SwiftProtobuf.Message, SwiftProt
     if self.paused != false {
       try visitor.visitSingularBoolField(value: self.paused, fieldNumber: 5)
     }
+    if self.lookedAt != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lookedAt, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2068,6 +2534,7 @@ nonisolated extension Stint_V1_OperationStatus: SwiftProtobuf.Message, SwiftProt
     if lhs.type != rhs.type {return false}
     if lhs.done != rhs.done {return false}
     if lhs.paused != rhs.paused {return false}
+    if lhs.lookedAt != rhs.lookedAt {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

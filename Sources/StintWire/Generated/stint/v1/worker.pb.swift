@@ -60,6 +60,9 @@ package nonisolated struct Stint_V1_WorkerHello: Sendable {
   /// At most 65 536 in all three lists.
   package var held: [Stint_V1_Held] = []
 
+  /// The wall clock of the worker's host, for people; 0: not told.
+  package var wallMs: Int64 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -695,7 +698,7 @@ fileprivate nonisolated let _protobuf_package = "stint.v1"
 
 nonisolated extension Stint_V1_WorkerHello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".WorkerHello"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}protocol_min\0\u{3}protocol_max\0\u{1}instance\0\u{1}incarnation\0\u{1}name\0\u{1}pool\0\u{1}types\0\u{1}slots\0\u{1}build\0\u{1}held\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}protocol_min\0\u{3}protocol_max\0\u{1}instance\0\u{1}incarnation\0\u{1}name\0\u{1}pool\0\u{1}types\0\u{1}slots\0\u{1}build\0\u{1}held\0\u{3}wall_ms\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -713,6 +716,7 @@ nonisolated extension Stint_V1_WorkerHello: SwiftProtobuf.Message, SwiftProtobuf
       case 8: try { try decoder.decodeSingularUInt32Field(value: &self.slots) }()
       case 9: try { try decoder.decodeSingularStringField(value: &self.build) }()
       case 10: try { try decoder.decodeRepeatedMessageField(value: &self.held) }()
+      case 11: try { try decoder.decodeSingularInt64Field(value: &self.wallMs) }()
       default: break
       }
     }
@@ -749,6 +753,9 @@ nonisolated extension Stint_V1_WorkerHello: SwiftProtobuf.Message, SwiftProtobuf
     if !self.held.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.held, fieldNumber: 10)
     }
+    if self.wallMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.wallMs, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -763,6 +770,7 @@ nonisolated extension Stint_V1_WorkerHello: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.slots != rhs.slots {return false}
     if lhs.build != rhs.build {return false}
     if lhs.held != rhs.held {return false}
+    if lhs.wallMs != rhs.wallMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1,0 +1,24 @@
+import StintCore
+
+/// Who can reach the broker's sockets.
+enum AddressChecks {
+    static func findings(_ facts: DoctorFacts) -> [Finding] {
+        [("clients", facts.cluster.broker.clientsBind), ("workers", facts.cluster.broker.workersBind)]
+            .compactMap { what, address in
+                guard isReachable(address) else { return nil }
+                return Finding(
+                    .warning, "address.open", "other hosts can reach what the broker binds for \(what): \(address)",
+                    fix:
+                        "bind loopback or an ipc:// path in \"broker.bind\", or let a firewall admit only the hosts of the cluster"
+                )
+            }
+    }
+
+    /// Whether somebody off this host can connect: any TCP address but those of loopback.
+    static func isReachable(_ endpoint: String) -> Bool {
+        guard endpoint.hasPrefix("tcp://") else { return false }
+        let rest = endpoint.dropFirst("tcp://".count)
+        let host = rest.hasPrefix("[") ? rest.prefix { $0 != "]" }.dropFirst() : rest.prefix { $0 != ":" }
+        return !(host.hasPrefix("127.") || host == "localhost" || host == "::1" || host == "lo")
+    }
+}

@@ -1,0 +1,19 @@
+import Glibc
+
+/// Looks at the files of a store, whether a broker runs on it or not.
+enum StoreLook {
+    static func facts(of location: ClusterConfig.Store.Location, isWhole: Bool) -> DoctorFacts.StoreFacts {
+        let path =
+            switch location {
+            case .sqlite(let path): path
+            }
+        var facts = DoctorFacts.StoreFacts()
+        facts.path = path
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        facts.files = ([folder] + ["", "-wal", "-shm", ".lock", ".reserve"].map { path + $0 }).compactMap { path in
+            var found = stat()
+            return stat(path, &found) == 0 ? .init(path: path, mode: UInt32(found.st_mode)) : nil
+        }
+        return facts
+    }
+}

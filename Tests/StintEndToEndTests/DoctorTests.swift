@@ -1,0 +1,94 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// `stint doctor` on real clusters: with a broker and without, with nothing wrong and with much.
+    @Suite("stint doctor") struct DoctorTests {
+        private static let settings = #""pools": { "tools": { "handlers": { "quick": { "exec": ["true"] } } } }"#
+
+        private func findings(_ cluster: Cluster, expecting code: Int32) async throws -> [JSON] {
+            let output = try await cluster.stint("doctor", "--json")
+            #expect(output.code == code, "\(output.text) \(output.errorText)")
+            return try output.lines.map { try JSON($0) }
+        }
+
+        private func codes(_ findings: [JSON]) -> Set<String> {
+            // What this machine is like is its own business: an old SQLite, a slow disk under load, little room.
+            let machine = [
+                "versions.", "store.sync", "store.room", "broker.commits-slow", "broker.no-reserve", "limits.",
+            ]
+            return Set(
+                findings.compactMap(\.["code"].string).filter { code in !machine.contains { code.hasPrefix($0) } })
+        }
+
+        @Test("with a cluster that works there is nothing to say, and the exit code is 0")
+        func healthy() async throws {
+            let cluster = try Cluster(Self.settings)
+            let up = try await cluster.up()
+            #expect(try await cluster.stint("enqueue", "quick", "--wait").code == 0)
+            let findings = try await findings(cluster, expecting: 0)
+            #expect(codes(findings) == [])
+            for finding in findings { #expect(finding.names == ["code", "severity", "sentence", "fix"]) }
+            let page = try await cluster.stint("doctor")
+            #expect(page.code == 0 && page.lines.last?.contains("with the broker at ipc://") == true)
+            try await up.terminate()
+        }
+
+        @Test("without a broker it says so, once, as a warning")
+        func absent() async throws {
+            let cluster = try Cluster(Self.settings)
+            let before = try await findings(cluster, expecting: 0)
+            #expect(codes(before).contains("broker.absent"))
+            try await cluster.broker().terminate()
+            let after = try await findings(cluster, expecting: 0)
+            #expect(codes(after) == ["broker.absent"])
+        }
+
+        @Test(
+            "what is wrong is found: jobs that nobody serves, a handler that is missing, a database that others may read"
+        )
+        func troubles() async throws {
+            let cluster = try Cluster(
+                #""pools": { "tools": { "handlers": { "lost": { "exec": ["./lost"] }, "quick": { "exec": ["true"] } } } }"#
+            )
+            let up = try await cluster.up()
+            _ = try await cluster.enqueue("lost")
+            _ = try await cluster.enqueue("nobody")
+            try await eventually("the withdrawal") {
+                try await cluster.status()["workers"][0]["withdrawn"][0] == "lost" ? () : nil
+            }
+            #expect(chmod(cluster.path("store/stint.db"), 0o644) == 0)
+            let warned = try await findings(cluster, expecting: 0)
+            #expect(codes(warned) == ["types.no-worker", "types.withdrawn", "files.readable"])
+            #expect(chmod(cluster.path("store/stint.db"), 0o666) == 0)
+            let broken = try await findings(cluster, expecting: 1)
+            #expect(codes(broken) == ["types.no-worker", "types.withdrawn", "files.writable"])
+            #expect(broken.first?["severity"] == "problem")
+            try await up.terminate()
+        }
+
+        @Test("workers that join, end and join again for ever are found")
+        func restarting() async throws {
+            let cluster = try Cluster(Self.settings, broker: #""lease": "1s", "heartbeat": "100ms""#)
+            let broker = try await cluster.broker()
+            for _ in 0..<6 {
+                let worker = try await cluster.worker()
+                try await worker.kill9()
+            }
+            // One that is killed counts as there until its lease is over.
+            try await eventually("the end of all leases") {
+                try await cluster.status()["workers"].elements.isEmpty ? () : nil
+            }
+            let findings = try await findings(cluster, expecting: 1)
+            #expect(codes(findings).contains("pools.restarting"), "\(findings)")
+            try await broker.terminate()
+        }
+
+        @Test("a mistake in the file is told as every command tells it")
+        func mistake() async throws {
+            let cluster = try Cluster(#""pols": {}"#)
+            let output = try await cluster.stint("doctor")
+            #expect(output.code == 2 && output.errorText.contains("pols"))
+        }
+    }
+}
