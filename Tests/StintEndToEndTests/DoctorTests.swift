@@ -67,6 +67,18 @@ extension EndToEnd {
             try await up.terminate()
         }
 
+        @Test("a broker that is stopped is silent, and a problem")
+        func silent() async throws {
+            let cluster = try Cluster(Self.settings)
+            let broker = try await cluster.broker()
+            broker.signal(SIGSTOP)
+            let findings = try await findings(cluster, expecting: 1)
+            #expect(codes(findings) == ["broker.silent"])
+            #expect(findings.contains { $0["sentence"].string?.contains("process \(broker.id)") == true })
+            broker.signal(SIGCONT)
+            try await broker.terminate()
+        }
+
         @Test("workers that join, end and join again for ever are found")
         func restarting() async throws {
             let cluster = try Cluster(Self.settings, broker: #""lease": "1s", "heartbeat": "100ms""#)
@@ -82,6 +94,26 @@ extension EndToEnd {
             let findings = try await findings(cluster, expecting: 1)
             #expect(codes(findings).contains("pools.restarting"), "\(findings)")
             try await broker.terminate()
+        }
+
+        @Test("a database with a page that somebody changed is a problem, without a broker and read whole")
+        func damaged() async throws {
+            let cluster = try Cluster(Self.settings)
+            let broker = try await cluster.broker()
+            _ = try await cluster.enqueue("quick")
+            try await broker.terminate()
+            let handle = try FileHandle(forUpdating: URL(filePath: cluster.path("store/stint.db")))
+            let size = try handle.seekToEnd()
+            #expect(size > 8_192)
+            try handle.seek(toOffset: 4_096 + 200)
+            let byte = try #require(try handle.read(upToCount: 1)?.first)
+            try handle.seek(toOffset: 4_096 + 200)
+            try handle.write(contentsOf: [byte ^ 0xFF])
+            try handle.close()
+            let output = try await cluster.stint("doctor", "--whole", "--json")
+            let found = try output.lines.map { try JSON($0) }
+            #expect(output.code == 1, "\(output.text)")
+            #expect(found.first?["code"].string?.hasPrefix("store.") == true && found.first?["severity"] == "problem")
         }
 
         @Test("a mistake in the file is told as every command tells it")

@@ -10,6 +10,7 @@ enum DoctorChecks {
         PoolChecks.findings,
         LimitChecks.findings,
         AddressChecks.findings,
+        KeyChecks.findings,
         VersionChecks.findings,
     ]
 

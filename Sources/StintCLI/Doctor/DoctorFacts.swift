@@ -22,6 +22,16 @@ struct DoctorFacts: Sendable {
     var broker: Broker?
     var host: HostFacts
     var store: StoreFacts
+    /// Those of the cluster that can be seen from this host.
+    var keys: [Key] = []
+
+    struct Key: Sendable {
+        var name: String
+        /// Nil: never.
+        var expiresAt: WallTime?
+        /// Where its secret half lies, if it lies on this host.
+        var secretFile: StoreFacts.File?
+    }
 
     /// This host.
     struct HostFacts: Sendable {

@@ -1,4 +1,5 @@
 import Glibc
+import StintStore
 
 /// Looks at the files of a store, whether a broker runs on it or not.
 enum StoreLook {
@@ -14,6 +15,24 @@ enum StoreLook {
             var found = stat()
             return stat(path, &found) == 0 ? .init(path: path, mode: UInt32(found.st_mode)) : nil
         }
+        let inspection = StoreInspection(of: path, depth: isWhole ? .whole : .quick)
+        facts.findings = inspection.findings.compactMap(Finding.init)
+        facts.holder = inspection.holder
+        facts.epoch = inspection.epoch
         return facts
+    }
+}
+
+extension Finding {
+    /// Nil for what is as it should be.
+    init?(_ finding: StoreInspection.Finding) {
+        let severity: Severity
+        switch finding.severity {
+        case .fine: return nil
+        case .note: severity = .note
+        case .warning: severity = .warning
+        case .failure: severity = .problem
+        }
+        self.init(severity, "store.\(finding.subject)", finding.sentence, fix: finding.nextStep)
     }
 }

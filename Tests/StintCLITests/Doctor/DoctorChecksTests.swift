@@ -222,6 +222,20 @@ import Testing
         #expect(HealthyCluster.codes { $0.cluster.broker.bind.clients = address } == (isOpen ? ["address.open"] : []))
     }
 
+    @Test("a key is told 14 days before it expires, and from its end on; a secret that others may read is told")
+    func keys() {
+        func codes(_ milliseconds: Int64) -> [String] {
+            HealthyCluster.codes {
+                $0.keys[0].expiresAt = WallTime(milliseconds: HealthyCluster.now.milliseconds + milliseconds)
+            }
+        }
+        #expect(codes(14 * 86_400_000 + 1) == [])
+        #expect(codes(14 * 86_400_000) == ["keys.expiring"] && codes(1) == ["keys.expiring"])
+        #expect(codes(0) == ["keys.expired"])
+        #expect(HealthyCluster.codes { $0.keys[0].expiresAt = nil } == [])
+        #expect(HealthyCluster.codes { $0.keys[0].secretFile?.mode = 0o100_640 } == ["keys.readable"])
+    }
+
     @Test("versions with known faults, and a broker of another release")
     func versions() {
         #expect(HealthyCluster.codes { $0.status.health.version = "0.0.9" } == ["versions.broker"])

@@ -71,12 +71,18 @@ struct HealthyCluster {
         return store
     }()
 
+    var keys = [
+        DoctorFacts.Key(
+            name: "tools", expiresAt: WallTime(milliseconds: now.milliseconds + 15 * 86_400_000),
+            secretFile: .init(path: "/keys/tools.key", mode: 0o100_600))
+    ]
+
     var facts: DoctorFacts {
         let broker = DoctorFacts.Broker(
             status: ClusterStatus(status), later: ClusterStatus(later ?? status),
             askedAt: WallTime(milliseconds: Self.now.milliseconds - 5),
             answeredAt: WallTime(milliseconds: Self.now.milliseconds + 5))
-        return DoctorFacts(cluster: cluster, broker: hasBroker ? broker : nil, host: host, store: store)
+        return DoctorFacts(cluster: cluster, broker: hasBroker ? broker : nil, host: host, store: store, keys: keys)
     }
 
     /// The codes of all findings, after a change.

@@ -1934,7 +1934,7 @@ nonisolated extension Stint_V1_StateCounts: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StatusAnswer"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}counts\0\u{1}types\0\u{1}workers\0\u{1}epoch\0\u{3}since_ms\0\u{1}draining\0\u{1}operations\0\u{3}store_bytes\0\u{1}malformed\0\u{3}store_full\0\u{1}health\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}counts\0\u{1}types\0\u{1}workers\0\u{1}epoch\0\u{3}since_ms\0\u{1}draining\0\u{1}operations\0\u{3}store_bytes\0\u{1}malformed\0\u{3}store_full\0\u{2}\u{2}health\0")
 
   fileprivate class _StorageClass {
     var _request: UInt64 = 0
@@ -2000,7 +2000,7 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
         case 9: try { try decoder.decodeSingularUInt64Field(value: &_storage._storeBytes) }()
         case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._malformed) }()
         case 11: try { try decoder.decodeSingularBoolField(value: &_storage._storeFull) }()
-        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._health) }()
+        case 13: try { try decoder.decodeSingularMessageField(value: &_storage._health) }()
         default: break
         }
       }
@@ -2047,7 +2047,7 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
         try visitor.visitSingularBoolField(value: _storage._storeFull, fieldNumber: 11)
       }
       try { if let v = _storage._health {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
       } }()
     }
     try unknownFields.traverse(visitor: &visitor)
