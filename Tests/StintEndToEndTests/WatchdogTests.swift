@@ -6,14 +6,43 @@ extension EndToEnd {
     @Suite("The watchdog of a process") struct WatchdogTests {
         private static let broker = #""lease": "10s", "heartbeat": "1s", "watchdog": "1s""#
 
-        /// One thread of a process stands still from now on: a tracer takes hold of it at its next system call. A process
-        /// that ends is not gone before its tracer lets go.
-        private func hang(_ thread: String, of process: pid_t, in cluster: Cluster) async throws -> RunningProcess {
+        /// One thread of a process stands still from its next such system call on: a tracer takes hold of it there. A
+        /// process that ends is not gone before its tracer lets go.
+        private func hang(
+            _ thread: String, of process: pid_t, at calls: String = "all", in cluster: Cluster
+        ) async throws -> RunningProcess {
             let id = try #require(ProcessTable.thread(named: thread, of: process))
-            return try RunningProcess(
+            let tracer = try RunningProcess(
                 Strace.tool,
-                ["-qq", "-e", "trace=all", "-e", "inject=all:delay_enter=600s", "-o", "/dev/null", "-p", "\(id)"],
+                [
+                    "-e", "trace=\(calls)", "-e", "inject=\(calls):delay_enter=600s", "-o", "/dev/null", "-p", "\(id)",
+                ],
                 environment: cluster.environment, folder: cluster.folder)
+            try await tracer.errorLine("attachment") { $0.contains("attached") }
+            return tracer
+        }
+
+        @Test(
+            "a disk that no longer answers ends the broker, which says that it was committing",
+            .enabled(if: Strace.isUsable, "strace cannot be used"))
+        func diskHangs() async throws {
+            let cluster = try Cluster(broker: Self.broker)
+            let broker = try await cluster.broker()
+            _ = try await cluster.enqueue("nobody")
+            let tracer = try await hang("stint-broker", of: broker.id, at: "fdatasync", in: cluster)
+            // An idle loop commits on its own thread.
+            let enqueue = try cluster.start("enqueue", "nobody")
+            try await broker.errorLine("last words", within: .seconds(30)) {
+                $0.contains("the thread stint-broker has not turned") && $0.contains(#"it stands in "committing""#)
+            }
+            tracer.signal(SIGKILL)
+            #expect(try await broker.end() == .exited(70))
+            // Nothing was answered, so nothing was promised. A client that is still there sends again to the next broker.
+            let next = try await cluster.broker()
+            let code = try await enqueue.result(within: .seconds(40)).code
+            #expect([0, 6, 7].contains(code))
+            #expect(try await cluster.jobs().count >= (code == 0 ? 2 : 1))
+            try await next.terminate()
         }
 
         @Test(
