@@ -3,7 +3,8 @@
 # checkout: make splits at spaces, and a path may hold one.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test sim build release format lint bench torture soak crash-images disk-faults flips proto clean
+.PHONY: help run up test tsan asan sim build release format lint bench torture soak crash-images disk-faults flips
+.PHONY: proto clean
 export DOCS
 
 help: ## Show this list
@@ -17,6 +18,12 @@ up: release ## Build, start the cluster of cluster.json and keep it up until Ctr
 
 test: ## Every check: build, form of the sources, all tests: make test [TESTS=name]
 	@scripts/test $(if $(TESTS),--filter "$(TESTS)")
+
+tsan: ## The tests under ThreadSanitizer (races): make tsan [TESTS=name]
+	@scripts/sanitize thread $(if $(TESTS),--filter "$(TESTS)")
+
+asan: ## The tests under AddressSanitizer and LeakSanitizer: make asan [TESTS=name]
+	@scripts/sanitize address $(if $(TESTS),--filter "$(TESTS)")
 
 sim: ## Simulated lives: make sim [SIM=A..B, or a time such as 3600s]
 	@scripts/sim "$(or $(SIM),600s)"

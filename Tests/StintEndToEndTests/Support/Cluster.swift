@@ -18,7 +18,10 @@ final class Cluster: Sendable {
         folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         var all = ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder, "LOG_LEVEL": "info"]
         // A toolchain that is not installed in the system's folders.
-        all["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
+        let own = ProcessInfo.processInfo.environment
+        all["LD_LIBRARY_PATH"] = own["LD_LIBRARY_PATH"]
+        // Under a sanitizer the processes have it too, and report to the same place; see scripts/sanitize.
+        for name in ["TSAN_OPTIONS", "ASAN_OPTIONS", "LSAN_OPTIONS"] { all[name] = own[name] }
         self.environment = all.merging(environment) { _, new in new }
         try write(settings, broker: broker)
     }
