@@ -116,12 +116,13 @@ extension EndToEnd {
             try await broker.terminate()
         }
 
-        // Goal: a disk that is slow within the bound ends nobody. Method: every flush of the broker takes 400 ms.
+        // Goal: a disk that is slow within the bound ends nobody. Method: every flush of the broker takes 400 ms, of which
+        // a checkpoint has two.
         @Test(
-            "a disk whose flushes take 40 % of the bound ends nobody",
+            "a disk whose flushes take a fifth of the bound ends nobody",
             .enabled(if: Strace.isUsable, "strace cannot be used"))
         func slowDisk() async throws {
-            let cluster = try Cluster(broker: Self.broker)
+            let cluster = try Cluster(broker: #""watchdog": "2s""#)
             let broker = try RunningProcess(
                 Strace.tool,
                 [

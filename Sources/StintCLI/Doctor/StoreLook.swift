@@ -15,6 +15,13 @@ enum StoreLook {
             var found = stat()
             return stat(path, &found) == 0 ? .init(path: path, mode: UInt32(found.st_mode)) : nil
         }
+        guard facts.files.contains(where: { $0.path == folder }) else {
+            let missing = Finding(
+                .note, "store.file", "there is no folder \(folder) yet",
+                fix: "start a broker, which makes it, or name the folder of the store with --data")
+            facts.findings = [missing]
+            return facts
+        }
         let inspection = StoreInspection(of: path, depth: isWhole ? .whole : .quick)
         facts.findings = inspection.findings.compactMap(Finding.init)
         facts.holder = inspection.holder
