@@ -1,4 +1,3 @@
-import Dispatch
 import Glibc
 import Logging
 import StintCore
@@ -29,18 +28,19 @@ final class Gate: Sendable {
     private let state: Mutex<State>
     private let control: BrokerControl
     private let logger: Logger
-    private let end = DispatchSemaphore(value: 0)
+    private let end: Waker
 
     /// The file as it was before the list was first read.
     private let firstSeen: Facts
     /// The list with which the broker starts.
     let firstKeys: KnownKeys
 
-    static let lookEvery: DispatchTimeInterval = .milliseconds(250)
+    static let lookEvery: Duration = .milliseconds(250)
     private static let refusedMax = 64
 
     /// - Throws: ``KeyFileError`` when the list cannot be read.
-    init(folder: KeyFolder, doors: [Door], control: BrokerControl, logger: Logger) throws(KeyFileError) {
+    init(folder: KeyFolder, doors: [Door], control: BrokerControl, logger: Logger) throws {
+        end = try Waker()
         self.folder = folder
         self.doors = doors
         firstSeen = Self.facts(of: folder.listFile)
@@ -73,7 +73,7 @@ final class Gate: Sendable {
 
     func run() {
         var seen = firstSeen
-        while end.wait(timeout: .now() + Self.lookEvery) == .timedOut {
+        while !end.wait(upTo: Self.lookEvery) {
             let refused = state.withLock { state in
                 defer { state.refused.removeAll() }
                 return state.refused.values.sorted { $0.who < $1.who }
@@ -86,7 +86,7 @@ final class Gate: Sendable {
         }
     }
 
-    func stop() { end.signal() }
+    func stop() { end.wake() }
 
     private func reload() {
         do {

@@ -51,6 +51,9 @@ final class ClientProcess {
         self.link = link
     }
 
+    /// It is welcome, and waits for nothing.
+    var isAnswered: Bool { isWelcome && unanswered.isEmpty }
+
     func wish(_ number: UInt64) -> Wish? { unanswered.first { $0.number == number }?.wish }
 
     // MARK: Asking

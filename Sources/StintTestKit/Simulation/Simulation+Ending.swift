@@ -47,7 +47,7 @@ extension Simulation {
     }
 
     private var isDone: Bool {
-        guard broker.isQuiet, liveClients.allSatisfy(\.unanswered.isEmpty), liveWorkers.allSatisfy(\.isIdle) else {
+        guard broker.isQuiet, liveClients.allSatisfy(\.isAnswered), liveWorkers.allSatisfy(\.isIdle) else {
             return false
         }
         return auditor.unfinished(at: now.wall) == 0 && broker.turn.state.operations.all.isEmpty
