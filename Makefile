@@ -3,8 +3,8 @@
 # checkout: make splits at spaces, and a path may hold one.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test tsan asan sim build release format lint bench torture soak crash-images disk-faults flips
-.PHONY: proto clean
+.PHONY: help run up test tsan asan sim fuzz build release format lint bench torture soak crash-images disk-faults
+.PHONY: flips proto clean
 export DOCS
 
 help: ## Show this list
@@ -39,6 +39,9 @@ format: ## Bring every Swift file into form
 
 lint: ## Say which Swift files are not in form
 	@scripts/format --check
+
+fuzz: ## Feed all that reads foreign bytes with invented ones: make fuzz [TIME=seconds] [TARGETS="broker ..."]
+	@scripts/fuzz $(or $(TIME),60) $(TARGETS)
 
 bench: release ## Measure this machine: make bench [BENCH="options of stint bench"]
 	@.build/release/stint bench $(BENCH)

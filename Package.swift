@@ -17,11 +17,41 @@ let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+// `scripts/fuzz` builds one program more, around libFuzzer, out of the tests' own targets. It cannot link the `stint`
+// executable, so there the part of it that reads files is a library.
+let isFuzzing = Context.environment["STINT_FUZZ"] != nil
+let fuzzed: [Target.Dependency] = [
+    "Stint", "StintBroker", "StintCLI", "StintCore", "StintStore", "StintTestKit", "StintTransport", "StintWire",
+    logging,
+    protobuf,
+]
+let fuzzing: [Target] =
+    isFuzzing
+    ? [
+        .executableTarget(
+            name: "StintFuzz", dependencies: fuzzed, path: "Tests/FuzzTests", sources: ["Targets", "Fuzzer"],
+            swiftSettings: strict)
+    ]
+    : [
+        .testTarget(
+            name: "FuzzTests", dependencies: fuzzed, exclude: ["Fuzzer", "Inputs"], swiftSettings: strict)
+    ]
+let terminal: Target =
+    isFuzzing
+    ? .target(
+        name: "StintCLI", dependencies: ["Stint", "StintBroker", "StintStore", "StintCore", arguments],
+        sources: ["Cluster"], swiftSettings: strict)
+    : .executableTarget(
+        name: "StintCLI", dependencies: ["Stint", "StintBroker", "StintStore", "StintCore", arguments],
+        swiftSettings: strict)
+
 let package = Package(
     name: "stint",
     products: [
         .library(name: "Stint", targets: ["Stint"]),
-        .executable(name: "stint", targets: ["StintCLI"]),
+        isFuzzing
+            ? .executable(name: "stint-fuzz", targets: ["StintFuzz"])
+            : .executable(name: "stint", targets: ["StintCLI"]),
         .executable(name: "stint-sim", targets: ["StintSim"]),
         .executable(name: "stint-disk", targets: ["StintDisk"]),
         .executable(name: "stint-torture", targets: ["StintTorture"]),
@@ -70,9 +100,7 @@ let package = Package(
                 collections("DequeModule"),
             ],
             swiftSettings: strict),
-        .executableTarget(
-            name: "StintCLI", dependencies: ["Stint", "StintBroker", "StintStore", "StintCore", arguments],
-            swiftSettings: strict),
+        terminal,
         .target(
             name: "StintTestKit",
             dependencies: [
@@ -101,7 +129,8 @@ let package = Package(
         .testTarget(
             name: "StintCoreTests", dependencies: ["StintCore", collections("DequeModule")], swiftSettings: strict),
         .testTarget(
-            name: "StintWireTests", dependencies: ["StintWire", "StintCore", protobuf], exclude: ["Fixtures"],
+            name: "StintWireTests", dependencies: ["StintWire", "StintCore", "StintTestKit", protobuf],
+            exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
             name: "StintBrokerTests",
@@ -131,5 +160,5 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "PapersTests", dependencies: ["Papers", "Stint", logging], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
-    ]
+    ] + fuzzing
 )

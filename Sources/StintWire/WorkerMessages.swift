@@ -200,3 +200,24 @@ extension Stint_V1_Lost {
         return leases
     }
 }
+
+extension Stint_V1_Progress {
+    /// Reports of many jobs as messages that each fit a frame: a worker of thousands of slots has more to say than that.
+    package static func messages(_ reports: some Sequence<(LeaseReference, Data)>) -> [Stint_V1_Progress] {
+        var messages: [Stint_V1_Progress] = []
+        var bytes = Int.max
+        for (lease, progress) in reports {
+            bytes = bytes == .max ? .max : bytes + progress.count + 64
+            if bytes > Limits.messageBytesMax / 2 {
+                messages.append(Stint_V1_Progress())
+                bytes = progress.count + 64
+            }
+            var report = Report()
+            report.id = Data(lease.id)
+            (report.epoch, report.sequence) = (lease.token.epoch, lease.token.sequence)
+            report.progress = progress
+            messages[messages.count - 1].reports.append(report)
+        }
+        return messages
+    }
+}

@@ -1,5 +1,6 @@
 import Foundation
 import StintCore
+import StintTestKit
 import Testing
 
 @testable import StintWire

@@ -285,7 +285,7 @@ public final class StintClient: Sendable {
         _ answer: Stint_V1_Envelope.OneOf_Message
     ) throws -> (jobs: Int, operation: Int) {
         guard case .operationAnswer(let operation) = answer else { throw strangeAnswer }
-        return (Int(operation.jobs), Int(operation.operation))
+        return (Int(clamping: operation.jobs), Int(clamping: operation.operation))
     }
 
     // MARK: The audit log

@@ -202,15 +202,10 @@ final class WorkerThread {
     private func take(_ message: Stint_V1_Envelope.OneOf_Message) throws {
         switch message {
         case .workerWelcome(let welcome):
-            var lost: [LeaseReference] = []
-            var cancelled: [LeaseReference] = []
-            for group in welcome.lost {
-                if group.reason == .jobCancelled { cancelled += try group.leases() } else { lost += try group.leases() }
-            }
+            let terms = try welcome.terms()
             session.welcomed(
-                lease: .milliseconds(Int64(clamping: welcome.leaseMs)),
-                heartbeat: .milliseconds(Int64(clamping: max(1, welcome.heartbeatMs))),
-                lost: lost, cancelled: cancelled, at: Self.now(), &actions)
+                lease: terms.lease, heartbeat: terms.heartbeat, lost: terms.lost, cancelled: terms.cancelled,
+                at: Self.now(), &actions)
             reports.sessionBegan()
             control.joined()
             absenceToldAt = nil
@@ -246,40 +241,20 @@ final class WorkerThread {
     }
 
     private func assigned(_ message: Stint_V1_Assign) throws {
-        let ids = try message.ids.ids(field: "assign.ids")
-        guard message.payloadBytes.count == ids.count, !message.types.isEmpty else {
-            throw WireError.unevenColumns("assign")
-        }
-        var details: [Int: Stint_V1_AssignedDetail] = [:]
-        for detail in message.details { details[Int(detail.index)] = detail }
-        var offset = message.payloads.startIndex
-        var leases: [LeaseReference] = []
-        leases.reserveCapacity(ids.count)
-        for (index, id) in ids.enumerated() {
-            let detail = details[index]
-            let lease = LeaseReference(
-                id: id, token: FencingToken(epoch: message.epoch, sequence: message.firstSequence &+ UInt64(index)))
-            let typeIndex = index < message.typeIndexes.count ? Int(message.typeIndexes[index]) : 0
-            let end = offset + Int(message.payloadBytes[index])
-            guard typeIndex < message.types.count, end <= message.payloads.endIndex else {
-                throw WireError.unevenColumns("assign.payloads")
-            }
-            let type = message.types[typeIndex]
+        let jobs = try message.jobs()
+        for job in jobs {
+            let type = message.types[job.type]
             let attempt = Attempt(
-                id: id, type: type.name,
-                number: index < message.attempts.count ? Int(message.attempts[index]) : 1,
-                attemptsMax: Int(index < message.attemptsMax.count ? message.attemptsMax[index] : type.attemptsMax),
-                priority: Int(detail?.priority ?? 0), token: lease.token,
-                timeout: .milliseconds(Int64(clamping: min(type.timeoutMs, 1 << 40))),
-                payload: message.payloads[offset..<end],
-                checkpoint: detail.flatMap { $0.checkpoint.isEmpty ? nil : $0.checkpoint },
-                trace: detail.map { TraceHeaders($0.extras) } ?? TraceHeaders())
-            offset = end
-            leases.append(lease)
+                id: job.lease.id, type: type.name, number: job.attempt, attemptsMax: job.attemptsMax,
+                priority: Int(job.detail?.priority ?? 0), token: job.lease.token,
+                timeout: .milliseconds(Int64(clamping: min(type.timeoutMs, 1 << 40))), payload: job.payload,
+                checkpoint: job.detail.flatMap { $0.checkpoint.isEmpty ? nil : $0.checkpoint },
+                trace: job.detail.map { TraceHeaders($0.extras) } ?? TraceHeaders())
             arriving.append(
-                RunQueue.Run(lease: lease, attempt: attempt, channel: RunChannel(lease: lease, outbox: reports)))
+                RunQueue.Run(
+                    lease: job.lease, attempt: attempt, channel: RunChannel(lease: job.lease, outbox: reports)))
         }
-        session.assigned(leases, &actions)
+        session.assigned(jobs.map(\.lease), &actions)
     }
 
     // MARK: Settlements
@@ -338,19 +313,7 @@ final class WorkerThread {
 
     private func sendReports() {
         guard session.phase == .serving else { return }
-        let (progress, _) = reports.takeProgress()
-        if !progress.isEmpty {
-            var message = Stint_V1_Progress()
-            message.reports = progress.map { lease, data in
-                var report = Stint_V1_Progress.Report()
-                report.id = Data(lease.id)
-                report.epoch = lease.token.epoch
-                report.sequence = lease.token.sequence
-                report.progress = data
-                return report
-            }
-            send(.progress(message))
-        }
+        for message in Stint_V1_Progress.messages(reports.takeProgress().reports) { send(.progress(message)) }
         for checkpoint in reports.takeCheckpoints() {
             var message = Stint_V1_Checkpoint()
             message.number = checkpoint.number

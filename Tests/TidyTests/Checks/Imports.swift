@@ -23,10 +23,10 @@ enum Imports {
         }
     }
 
-    /// A folder of tests mirrors a target, or is one of the three that look at all of them.
+    /// A folder of tests mirrors a target, or is one of the few that look at all of them.
     static func findings(inTestFolders paths: some Sequence<String>, rooms: [String: Room] = Room.all) -> [Finding] {
         let known = Set(rooms.keys.map { $0 + "Tests" }).union([
-            "StintSimulationTests", "StintEndToEndTests", "TidyTests",
+            "StintSimulationTests", "StintEndToEndTests", "FuzzTests", "TidyTests",
         ])
         let folders = Set(
             paths.compactMap { path -> String? in

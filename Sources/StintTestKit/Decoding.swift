@@ -1,26 +1,25 @@
 import Foundation
 import StintCore
-
-@testable import StintWire
+import StintWire
 
 /// Everything that reads what a peer sent, applied as the broker and the library do. What it gives is checked against
 /// the limits it promises.
-enum Decoding {
+package enum Decoding {
     /// What came out.
-    enum Outcome {
+    package enum Outcome: Sendable {
         case value, refused(WireError)
 
-        var isValue: Bool {
+        package var isValue: Bool {
             if case .value = self { true } else { false }
         }
     }
 
-    struct Broken: Error { var what: String }
+    package struct Broken: Error { package var what: String }
 
-    static let payloadBytesMax = 64
+    private static let payloadBytesMax = 64
 
     /// - Throws: ``Broken`` when a value was given that should have been refused, or a refusal that says nothing.
-    static func all(_ frame: [UInt8]) throws -> Outcome {
+    package static func all(_ frame: [UInt8]) throws -> Outcome {
         do {
             try decode(Frame.decode(frame).message)
             return .value
@@ -56,7 +55,11 @@ enum Decoding {
                 decoding: enqueue.groups, field: "enqueue.groups", jobsMax: Limits.enqueueJobsMax,
                 payloadBytesMax: payloadBytesMax)
             for group in groups { try check(group) }
-        case .workerWelcome(let welcome): for lost in welcome.lost { _ = try lost.leases() }
+        case .workerWelcome(let welcome):
+            let terms = try welcome.terms()
+            let most: Duration = .seconds(86_400)
+            try hold(terms.lease > .zero && terms.lease <= most, "worker_welcome.lease_ms")
+            try hold(terms.heartbeat > .zero && terms.heartbeat <= most, "worker_welcome.heartbeat_ms")
         case .revoke(let revoke): for lost in revoke.lost { _ = try lost.leases() }
         case .progress(let progress): for report in progress.reports { _ = try report.id.id(field: "progress.id") }
         case .checkpoint(let checkpoint): _ = try checkpoint.id.id(field: "checkpoint.id")
@@ -67,7 +70,8 @@ enum Decoding {
         case .watch(let watch): _ = try watch.id.id(field: "watch.id")
         case .replayDead(let dead): _ = try dead.selection.ids.ids(field: "selection.ids")
         case .discardDead(let dead): _ = try dead.selection.ids.ids(field: "selection.ids")
-        case .assign(let assign): _ = try assign.ids.ids(field: "assign.ids")
+        case .assign(let assign):
+            for job in try assign.jobs() { try hold(job.type < assign.types.count, "assign.type_indexes") }
         case .listJobs(let list): _ = list.state.state
         case .jobEvent(let event): _ = event.state.state
         case .jobAnswer(let answer): _ = answer.job.state.state
