@@ -8,6 +8,7 @@ import Testing
 @Suite("What simulated lives cover") struct SimulationCoverageTests {
     /// What no life can show, each with its reason.
     static let left: [String: String] = [
+        "WorkerWelcome.refusedTypes": "simulated peers have no keys; `AccessTests` and the matrix of roles try them",
         "OperationStatus.paused": "there is no way to pause an operation yet",
         "StateCounts.waiting": "no job waits for another one yet",
     ]

@@ -39,8 +39,9 @@ final class Gate: Sendable {
     private static let refusedMax = 64
 
     /// - Throws: ``KeyFileError`` when the list cannot be read.
-    init(folder: KeyFolder, doors: [Door], control: BrokerControl, logger: Logger) throws {
-        end = try Waker()
+    init(folder: KeyFolder, doors: [Door], control: BrokerControl, logger: Logger) throws(KeyFileError) {
+        guard let waker = try? Waker() else { throw KeyFileError("No more files can be opened.") }
+        end = waker
         self.folder = folder
         self.doors = doors
         firstSeen = Self.facts(of: folder.listFile)

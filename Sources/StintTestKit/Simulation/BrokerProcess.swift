@@ -137,6 +137,7 @@ final class BrokerProcess {
         }
         turn.storeIsFull = faults.isFull
         turn.storeBytes = Int64(turn.durable) * 4_096
+        turn.host = world.host
         if isDraining { turn.drain() }
         let pages = arrivedPages
         arrivedPages.removeAll()

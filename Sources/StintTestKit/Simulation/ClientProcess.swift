@@ -15,7 +15,9 @@ final class ClientProcess {
         /// With what was known of the job when it was asked for.
         case get(JobID, Ledger.Job?)
         case list(JobState?, String, limit: Int, cursor: Data, seen: Int)
-        case status
+        case status(health: Bool)
+        /// Records of the audit log after this one.
+        case audit(after: UInt64)
         case watch(JobID)
         case unwatch(JobID)
     }
@@ -174,6 +176,9 @@ final class ClientProcess {
         case .statusAnswer(let answer):
             _ = answered(answer.request)
             world.isConsistent(answer)
+        case .auditAnswer(let answer):
+            guard case .audit(let after) = answered(answer.request) else { return }
+            audited(answer, after: after, in: world)
         case .jobEvent(let event): _ = answered(event.request)
         default: world.problem("a client was sent what is not for clients")
         }
@@ -205,7 +210,7 @@ final class ClientProcess {
             world.expect(
                 !(known?.isAcknowledged ?? false) || world.mayBeGone([id]),
                 "\(id) was acknowledged, and asking for it is refused: \(refusal.message)")
-        case .cancel, .replay, .discard, .list, .status, .watch, .unwatch:
+        case .cancel, .replay, .discard, .list, .status, .audit, .watch, .unwatch:
             world.expect(refusal.code != .invalid, "a request was refused: \(refusal.message)")
         }
     }
@@ -223,6 +228,21 @@ final class ClientProcess {
         // Fences rise along the attempts.
         let fences = job.attempts.map(\.fence)
         world.expect(zip(fences, fences.dropFirst()).allSatisfy { $0 < $1 }, "\(id) is shown with fences \(fences)")
+    }
+
+    /// The records follow each other without a gap, each with the digest of the one before.
+    private func audited(_ answer: Stint_V1_AuditAnswer, after: UInt64, in world: Simulation) {
+        var last = after
+        var digest: Data?
+        for record in answer.records {
+            world.expect(record.number > last, "the audit log shows \(record.number) after \(last)")
+            if let digest {
+                world.expect(record.previous == digest, "the audit log is cut before \(record.number)")
+            }
+            last = record.number
+            digest = record.digest
+        }
+        if answer.records.count == 20 { ask(.audit(after: last), in: world) }
     }
 
     private func listed(_ wish: Wish?, _ answer: Stint_V1_JobsAnswer, in world: Simulation) {
@@ -278,9 +298,16 @@ final class ClientProcess {
             message.limit = UInt32(limit)
             message.cursor = cursor
             return .listJobs(message)
-        case .status:
+        case .audit(let last):
+            var message = Stint_V1_GetAudit()
+            message.request = number
+            message.after = last
+            message.limit = 20
+            return .getAudit(message)
+        case .status(let health):
             var message = Stint_V1_GetStatus()
             message.request = number
+            message.health = health
             return .getStatus(message)
         case .watch(let id), .unwatch(let id):
             var message = Stint_V1_Watch()

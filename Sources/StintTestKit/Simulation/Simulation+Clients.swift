@@ -73,7 +73,8 @@ extension Simulation {
                 .list(
                     chance.pick(states) ?? nil, chance.percent(50) ? "" : chance.pick(LifeSettings.types) ?? "",
                     limit: chance.magnitude(1...50), cursor: Data(), seen: 0), in: self)
-        default: client.ask(.status, in: self)
+        case 97: client.ask(.audit(after: UInt64(chance.int(0...5))), in: self)
+        default: client.ask(.status(health: chance.percent(50)), in: self)
         }
         return 1
     }

@@ -14,7 +14,7 @@ extension Simulation {
         case .brokerKilled: broker.stepsLeft = chance.percent(30) ? 0 : chance.int(0...60)
         case .brokerRestarted:
             // Someone looks on.
-            if chance.percent(30) { chance.pick(liveClients)?.ask(.status, in: self) }
+            if chance.percent(30) { chance.pick(liveClients)?.ask(.status(health: false), in: self) }
             diskSlowness = max(diskSlowness, chance.percent(30) ? 100 : 1)
             broker.isDraining = true
             broker.lookAround()

@@ -67,6 +67,8 @@ package final class Simulation {
         return brokerProcess
     }
 
+    /// What the broker is told of its host.
+    let host: HostFacts
     /// How much the broker's wall clock is ahead of the truth.
     var wallOffset: Duration = .zero
     /// Commits take this many times as long.
@@ -92,6 +94,11 @@ package final class Simulation {
         handlers = Chance(plan.seed, .workers)
         process = Chance(plan.seed, .broker)
         auditor = Auditor(settings)
+        var host = HostFacts()
+        (host.version, host.zmqVersion, host.sqliteVersion) = ("0", "0", "0")
+        (host.logBytes, host.freeBytes, host.hasReserve, host.commitMicroseconds) = (1, 1, true, 500)
+        (host.filesOpen, host.filesMax) = (10, 1_000)
+        self.host = host
     }
 
     /// Runs the life to its end.

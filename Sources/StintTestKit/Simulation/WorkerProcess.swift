@@ -263,7 +263,7 @@ final class WorkerProcess {
         switch action {
         case .hello:
             world.note("\(name) says hello with session \(session.session.value)")
-            send(hello(), in: world)
+            send(hello(in: world), in: world)
         case .heartbeat(let number):
             send(.heartbeat(Stint_V1_Heartbeat(number: number, running: running.map(\.attempt.lease))), in: world)
         case .start, .suspend, .resume: break
@@ -310,7 +310,7 @@ final class WorkerProcess {
         world.send(message, session: session.session, over: link)
     }
 
-    private func hello() -> Stint_V1_Envelope.OneOf_Message {
+    private func hello(in world: Simulation) -> Stint_V1_Envelope.OneOf_Message {
         var hello = Stint_V1_WorkerHello()
         hello.protocolMin = 1
         hello.protocolMax = 1
@@ -320,6 +320,7 @@ final class WorkerProcess {
         hello.pool = "pool"
         hello.slots = UInt32(slots)
         hello.build = "1.0"
+        hello.wallMs = world.now.wall.milliseconds + Int64(index % 3) * 1_000 + 1
         hello.types = types.map { type in
             var served = Stint_V1_ServedType()
             served.name = type
