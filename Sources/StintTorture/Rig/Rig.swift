@@ -20,8 +20,6 @@ final class Rig: Sendable {
         var heartbeat = "250ms"
         /// Members of `pools`, for scenarios with a supervisor.
         var pools = ""
-        /// Of every process of the rig.
-        var environment: [String: String] = [:]
     }
 
     let folder: String
@@ -46,7 +44,7 @@ final class Rig: Sendable {
         ]
         // A toolchain that is not installed in the system's folders.
         all["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
-        environment = all.merging(options.environment) { _, new in new }
+        environment = all
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0, ends.allSatisfy({ fcntl($0, F_SETFD, FD_CLOEXEC) == 0 }) else {
             throw POSIXError(.init(rawValue: errno) ?? .EMFILE)

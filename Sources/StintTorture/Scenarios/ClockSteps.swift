@@ -4,8 +4,9 @@ import Stint
 import StintCore
 
 extension Scenario {
-    /// The wall clock of broker and workers steps by up to ten years, both ways, while they work: libfaketime, with a
-    /// file that names the offset, and the monotonic clocks left alone.
+    /// The wall clock of the broker steps by up to ten years, both ways, while it works: libfaketime, with a file that
+    /// names the offset, and the monotonic clocks left alone. Workers are told durations and read no wall clock; and
+    /// libfaketime upsets the sleeping of handlers, which is the language's, so theirs stays as it is.
     ///
     /// No lease may end for it: not one run is in vain. Each step is followed by a restart of the broker now and then,
     /// so that epochs, which come from the wall clock, have to rise also when it went back.
@@ -13,15 +14,14 @@ extension Scenario {
         name: "clock", about: "the wall clock steps by years, both ways (needs libfaketime)"
     ) { stage in
         let library = try fakeTime()
-        let rig = try stage.rig(
-            "clock",
-            Rig.Options(environment: [
-                "LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": "\(stage.folder)/clock/offset",
-                "FAKETIME_CACHE_DURATION": "1", "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                "NO_FAKE_STAT": "1",
-            ]))
+        let rig = try stage.rig("clock")
+        let environment = [
+            "LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": rig.path("offset"), "FAKETIME_CACHE_DURATION": "1",
+            "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
+        ]
         try rig.write("offset", "+0\n")
-        let crew = try Crew(on: rig, load: LoadPlan(rate: stage.sizes.rate, seed: stage.seed))
+        let crew = try Crew(
+            on: rig, load: LoadPlan(rate: stage.sizes.rate, seed: stage.seed), brokerEnvironment: environment)
         let client = try StintClient(connectingTo: rig.clients, connectPatience: .seconds(30))
         defer { client.close() }
         let probe = try Probe(client: client, rig: rig)

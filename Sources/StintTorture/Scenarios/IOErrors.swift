@@ -16,15 +16,19 @@ extension Scenario {
         let faults = Faults(random: rig.random("io"))
         let crew = try Crew(on: rig, load: LoadPlan(rate: stage.sizes.rate, seed: stage.seed))
         var counts: [String: Int] = [:]
-        try await Task.sleep(for: .seconds(1))
+        let client = try StintClient(connectingTo: rig.clients, connectPatience: .seconds(30))
+        defer { client.close() }
+        let probe = try Probe(client: client, rig: rig)
         for _ in 0..<stage.sizes.ioErrors {
             let fault = faults.next()
+            try await probe.awaitAcknowledgement()
             try await crew.broker.process.terminate()
-            let broker = try rig.startBroker(prefix: fault.prefix)
-            let outcome = try await outcome(of: broker, within: .seconds(4))
+            let trace = rig.path("trace")
+            try? FileManager.default.removeItem(atPath: trace)
+            let broker = try rig.startBroker(prefix: fault.prefix(writing: trace))
+            let outcome = try await outcome(of: broker, within: .seconds(4), trace)
             counts["\(fault.name)_\(outcome)", default: 0] += 1
             try crew.broker.refill()
-            try await Task.sleep(for: .milliseconds(400))
         }
         let finish = try await crew.finish()
         var figures = Figures()
@@ -37,9 +41,9 @@ extension Scenario {
         return figures
     }
 
-    /// `ended`: with code 1, as it must after a failed flush. `lived`: the call did not come, or the fault was harmless;
-    /// then it is killed.
-    private static func outcome(of broker: RigProcess, within limit: Duration) async throws -> String {
+    /// `ended`: with code 1, as it must after a failed flush or write. `missed`: the call did not come in time. `lived`: it
+    /// came, and the broker went on. In the last two cases it is killed.
+    private static func outcome(of broker: RigProcess, within limit: Duration, _ trace: String) async throws -> String {
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline {
             if let ending = broker.currentEnding {
@@ -52,6 +56,10 @@ extension Scenario {
         }
         broker.signal(SIGKILL)
         try await broker.end(within: .seconds(10))
+        let calls = try String(contentsOfFile: trace, encoding: .utf8)
+        guard calls.contains("(INJECTED)") else { return "missed" }
+        // A failed write may be of a file that nothing hangs on; a failed flush never is.
+        guard !calls.contains("fdatasync(") else { throw Broken("the broker lived on after a flush that failed") }
         return "lived"
     }
 
@@ -67,8 +75,19 @@ extension Scenario {
 /// Draws which call fails how, and at which of its turns.
 private final class Faults {
     struct Fault {
-        let name: String
-        let prefix: [String]
+        let call: String
+        let error: String
+        let turn: UInt64
+
+        var name: String { "\(call)_\(error)" }
+
+        /// -D: the broker is our child and strace its grandchild, so that signals reach the broker.
+        func prefix(writing trace: String) -> [String] {
+            [
+                "strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=\(call)", "-e",
+                "inject=\(call):error=\(error):when=\(turn)",
+            ]
+        }
     }
 
     private var random: SeededRandom
@@ -79,13 +98,6 @@ private final class Faults {
         let (call, error) = random.pick([
             ("fdatasync", "EIO"), ("fdatasync", "ENOSPC"), ("pwrite64", "EIO"), ("pwrite64", "ENOSPC"),
         ])
-        let turn = 1 + random.next(upTo: random.pick([10, 100, 400]))
-        return Fault(
-            name: "\(call)_\(error)",
-            // -D: the broker is our child and strace its grandchild, so that signals reach the broker.
-            prefix: [
-                "strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=\(call)", "-e",
-                "inject=\(call):error=\(error):when=\(turn)",
-            ])
+        return Fault(call: call, error: error, turn: 1 + random.next(upTo: random.pick([10, 100, 400])))
     }
 }
