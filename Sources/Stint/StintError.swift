@@ -51,8 +51,10 @@ public struct StintError: Error, Sendable, CustomStringConvertible {
         self.init(Code(value: .refused(refusal.code)), isRetryable: refusal.isRetryable, refusal.message)
     }
 
+    /// Only a refusal is the broker's word. A handshake that was cut short may be a broker that died in its middle, and the
+    /// next one may well admit this peer.
     static func notAdmitted(_ trouble: HandshakeTrouble) -> StintError {
-        StintError(.notAdmitted, isRetryable: false, trouble.sentence)
+        StintError(.notAdmitted, isRetryable: !trouble.isRefusal, trouble.sentence)
     }
 
     static func unreachable(_ endpoint: String) -> StintError {
