@@ -27,6 +27,22 @@ import Testing
         for word in words { #expect(error?.description.contains(word) == true, sourceLocation: sourceLocation) }
     }
 
+    // A later page may reach the disk before the first, which says that the file is a database.
+    @Test("a database whose making was cut short by a power cut is made again")
+    func cutShortAtTheBeginning() throws {
+        try Data(repeating: 0, count: 8_192).write(to: URL(fileURLWithPath: path))
+        // What SQLite writes first: how many pages there were before (https://www.sqlite.org/fileformat2.html, section 3).
+        var journal = Data([0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7])
+        for word in [0, 1, 0, 512, 4_096] as [UInt32] {
+            withUnsafeBytes(of: word.bigEndian) { journal.append(contentsOf: $0) }
+        }
+        journal.append(Data(repeating: 0, count: 512 - journal.count))
+        try journal.write(to: URL(fileURLWithPath: path + "-journal"))
+        let store = try SQLiteStore(path: path)
+        defer { store.close() }
+        #expect(try store.recover(at: WallTime(milliseconds: 1)).batch == 0)
+    }
+
     @Test("the folder is made when the one above exists")
     func makesFolder() throws {
         try SQLiteStore(path: folder.path(".stint/stint.db")).close()

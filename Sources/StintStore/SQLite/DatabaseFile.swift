@@ -90,7 +90,8 @@ struct DatabaseFile {
         }
     }
 
-    /// Refuses a file that is no SQLite database, before anything could be written to it.
+    /// Refuses a file that is no SQLite database, before anything could be written to it. Beside a rollback journal it may be
+    /// one whose making a power cut broke off, and SQLite undoes that.
     func checkHeader() throws(StoreError) { try Self.checkHeader(of: path) }
 
     static func checkHeader(of path: String) throws(StoreError) {
@@ -101,7 +102,8 @@ struct DatabaseFile {
         defer { close(descriptor) }
         var header = [UInt8](repeating: 0, count: 16)
         let count = read(descriptor, &header, header.count)
-        guard count == 0 || (count == header.count && header == Array("SQLite format 3\0".utf8)) else {
+        let isDatabase = count == header.count && header == Array("SQLite format 3\0".utf8)
+        guard count == 0 || isDatabase || access(path + "-journal", F_OK) == 0 else {
             throw StoreError(
                 .corrupt,
                 "\(path) is not a database. Nothing was changed: name another file as the store, or restore a backup.")
