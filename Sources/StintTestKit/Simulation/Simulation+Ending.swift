@@ -112,7 +112,7 @@ extension Simulation {
         }
         // A parent that is gone may have brought it.
         for (id, child) in ledger.children where ledger[child.parent]?.mayBeRemoved ?? true { wanted.insert(id) }
-        for (id, child) in ledger.children where found[id] != nil && !wanted.contains(id) {
+        for (id, _) in ledger.children where found[id] != nil && !wanted.contains(id) {
             problem("the child \(id) is there, and no completion that brought it")
         }
     }
