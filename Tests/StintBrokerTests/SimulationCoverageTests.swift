@@ -54,7 +54,8 @@ private struct Schema {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "Sources/StintWire/Proto/stint/v1")
         var schema = Schema()
-        for name in try FileManager.default.contentsOfDirectory(atPath: root.path(percentEncoded: false)) where name.hasSuffix(".proto") {
+        let names = try FileManager.default.contentsOfDirectory(atPath: root.path(percentEncoded: false))
+        for name in names where name.hasSuffix(".proto") {
             schema.read(try String(contentsOf: root.appending(path: name), encoding: .utf8))
         }
         return schema
