@@ -42,7 +42,7 @@ package final class SimulatedBroker {
     package var failsNextCommit: FailedCommit?
 
     private(set) var committing: Batch?
-    private let corruption: Corruption
+    private let faults = DiskFaults()
     var pendingPages: [PendingPage] = []
     var fromWorkers: [(body: [UInt8], peer: PeerAddress)] = []
     var fromClients: [(body: [UInt8], peer: PeerAddress)] = []
@@ -90,17 +90,16 @@ package final class SimulatedBroker {
         random = SeededRandom(seed: configuration.seed)
         carry = { _ in true }
         store = MemoryStore()
-        corruption = Corruption()
-        turn = Self.open(store, configuration, corruption, at: now)
+        turn = Self.open(store, configuration, faults, at: now)
         wake = now.instant
     }
 
     private static func open(
-        _ store: MemoryStore, _ configuration: BrokerTurn.Configuration, _ corruption: Corruption, at now: Moment
+        _ store: MemoryStore, _ configuration: BrokerTurn.Configuration, _ faults: DiskFaults, at now: Moment
     ) -> BrokerTurn {
         do {
             let recovered = try store.recover(at: now.wall)
-            let reader = CorruptibleReader(try store.makeReader(), corruption)
+            let reader = FaultyReader(try store.makeReader(), faults)
             return BrokerTurn(recovered, configuration: configuration, reader: reader, at: now)
         } catch {
             preconditionFailure("a store in memory cannot fail: \(error)")
@@ -281,13 +280,13 @@ package final class SimulatedBroker {
         fromWorkers.removeAll()
         fromClients.removeAll()
         life += 1
-        turn = Self.open(store, configuration, corruption, at: now)
+        turn = Self.open(store, configuration, faults, at: now)
         wake = now.instant
     }
 
     /// The disk changes the payload of this job. Payloads that came in a moment ago are in memory and stay good.
     package func corruptPayload(of id: JobID) {
         guard let row = storedRows().first(where: { $0.id == id }) else { preconditionFailure("no such job is stored") }
-        corruption.serials.insert(row.serial)
+        faults.corrupt.insert(row.serial)
     }
 }

@@ -13,8 +13,6 @@ struct Ledger {
         var isCancelAsked = false
         /// The broker said that it will not run.
         var isCancelled = false
-        /// A client asked for dead jobs to be replayed, and this may have been one.
-        var mayBeReplayed = false
         /// The token whose completion the broker confirmed.
         var completed: FencingToken?
         /// The last lease that was sent to a worker, and to which.
@@ -24,8 +22,6 @@ struct Ledger {
         var checkpoint: FencingToken?
         /// Completions that were sent, whatever became of them.
         var completions: [FencingToken] = []
-        /// Attempts that began.
-        var began = 0
     }
 
     /// A child that travels with a completion.
@@ -71,7 +67,6 @@ struct Ledger {
     mutating func offered(_ id: JobID, as child: Child) { children.append((id, child)) }
     mutating func completionFails(_ lease: LeaseReference, becauseOf taken: JobID) { failing[lease] = taken }
     mutating func sentCompletion(_ lease: LeaseReference) { change(lease.id) { $0.completions.append(lease.token) } }
-    mutating func began(_ lease: LeaseReference) { change(lease.id) { $0.began += 1 } }
     mutating func cancelAsked(_ id: JobID) { change(id) { $0.isCancelAsked = true } }
 
     /// What was promised of it is kept; its id is free again.

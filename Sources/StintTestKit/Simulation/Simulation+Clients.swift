@@ -7,8 +7,8 @@ import StintWire
 extension Simulation {
     func addClient() {
         let index = clients.count
-        links.append(Link(side: .client, peer: index, latencyMicroseconds: network.magnitude(50...20_000)))
-        let client = ClientProcess(index, name: freshName("client"), session: freshSession(), link: links.count - 1)
+        let link = addLink(.client, peer: index)
+        let client = ClientProcess(index, name: freshName("client"), session: freshSession(), link: link)
         clients.append(client)
         connect(client.link)
         client.begin(in: self)
@@ -92,7 +92,7 @@ extension Simulation {
         for _ in 0...chance.int(0...2) {
             let type = chance.pick(LifeSettings.types) ?? LifeSettings.types[0]
             let ids = (0..<chance.int(1...most)).map { _ in freshID(&chance) }
-            var group = Self.group(ids, type: type, payload: [])
+            var group = SimulatedBroker.group(ids, type: type, payload: [])
             group.payloads = Data(ids.flatMap(Self.payload))
             group.payloadBytes = ids.map { UInt32(Self.payload(of: $0).count) }
             options(&group, &chance)
@@ -134,18 +134,19 @@ extension Simulation {
         let payload = isConflict ? Array("\"other\"".utf8) : Self.payload(of: job.id)
         note("\(client.name) enqueues \(job.id) again\(isConflict ? ", as another job" : "")")
         client.ask(
-            .enqueue([job.id], [Self.group([job.id], type: job.type, payload: payload)], isConflict: isConflict),
+            .enqueue(
+                [job.id], [SimulatedBroker.group([job.id], type: job.type, payload: payload)], isConflict: isConflict),
             in: self)
     }
 
     private func talkNonsense(_ chance: inout Chance, by client: ClientProcess) {
         let id = freshID(&chance)
-        var group = Self.group([id], type: LifeSettings.types[0], payload: Self.payload(of: id))
+        var group = SimulatedBroker.group([id], type: LifeSettings.types[0], payload: Self.payload(of: id))
         switch chance.int(0...4) {
         case 0: group.type = "no type/name"
         case 1: group.priority = 101
         case 2: group.payloadBytes = [1]
-        case 3: group = Self.group([id], type: group.type, payload: Array(repeating: 0x31, count: 1_025))
+        case 3: group = SimulatedBroker.group([id], type: group.type, payload: Array(repeating: 0x31, count: 1_025))
         default: group.attempts = 1_001
         }
         client.ask(.nonsense([group]), in: self)

@@ -125,7 +125,7 @@ extension Simulation {
         let slots = liveWorkers.reduce(0) { $0 + $1.slots }
         let ids = (0..<slots * 2).map { _ in freshID(&chance) }
         for id in ids { ledger.offered(id, type: LifeSettings.types[0], mayBeRemoved: true) }
-        var group = Self.group(ids, type: LifeSettings.types[0], payload: Self.payload(of: ids[0]))
+        var group = SimulatedBroker.group(ids, type: LifeSettings.types[0], payload: Self.payload(of: ids[0]))
         group.payloads.removeAll()
         for id in ids { group.payloads.append(contentsOf: Self.payload(of: id)) }
         client.ask(.enqueue(ids, [group], isConflict: false), in: self)

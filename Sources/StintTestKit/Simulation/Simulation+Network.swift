@@ -8,9 +8,9 @@ import StintWire
 extension Simulation {
     enum Carried { case sent, wouldBlock, unreachable }
 
+    /// A way for a peer that is still to be made; it is connected when the peer is there.
     func addLink(_ side: Link.Side, peer: Int) -> Int {
         links.append(Link(side: side, peer: peer, latencyMicroseconds: network.magnitude(50...20_000)))
-        connect(links.count - 1)
         return links.count - 1
     }
 

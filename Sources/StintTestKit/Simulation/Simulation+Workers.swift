@@ -9,11 +9,10 @@ extension Simulation {
         let types = isHealed ? LifeSettings.types : LifeSettings.types.filter { _ in handlers.percent(75) }
         let index = workers.count
         let name = freshName("worker")
-        // The link asks whether its peer is alive, so the worker has to be there first.
-        links.append(Link(side: .worker, peer: index, latencyMicroseconds: network.magnitude(50...20_000)))
+        let link = addLink(.worker, peer: index)
         let worker = WorkerProcess(
             index, name: name, instance: freshInstance(), session: freshSession(),
-            types: types.isEmpty ? LifeSettings.types : types, slots: handlers.int(1...6), link: links.count - 1,
+            types: types.isEmpty ? LifeSettings.types : types, slots: handlers.int(1...6), link: link,
             settings: settings, at: now)
         workers.append(worker)
         note("\(name) starts with \(worker.slots) slots for \(worker.types.joined(separator: ", "))")
@@ -44,7 +43,6 @@ extension Simulation {
 
     /// What becomes of an attempt that begins now, by chance of its own.
     func run(_ attempt: WorkerProcess.Attempt, by worker: WorkerProcess) -> WorkerProcess.Running {
-        ledger.began(attempt.lease)
         if isHealed {
             worker.ranSinceHealing += 1
             return WorkerProcess.Running(
@@ -129,7 +127,7 @@ extension Simulation {
     private func addChildren(to detail: inout Stint_V1_SettleDetail, of lease: LeaseReference) -> JobID? {
         guard !isHealed, handlers.percent(6) else { return nil }
         if handlers.percent(15), let taken = ledger.pick(&handlers), taken.isAcknowledged, !taken.mayBeRemoved {
-            detail.children = [Self.group([taken.id], type: taken.type, payload: Array("\"other\"".utf8))]
+            detail.children = [SimulatedBroker.group([taken.id], type: taken.type, payload: Array("\"other\"".utf8))]
             return taken.id
         }
         for _ in 0...handlers.int(0...2) {
@@ -142,7 +140,7 @@ extension Simulation {
             let payload = Self.payload(of: id)
             ledger.offered(id, type: LifeSettings.types[0], mayBeRemoved: settings.keepsFew)
             ledger.offered(id, as: Ledger.Child(parent: lease.id, token: lease.token))
-            detail.children.append(Self.group([id], type: LifeSettings.types[0], payload: payload))
+            detail.children.append(SimulatedBroker.group([id], type: LifeSettings.types[0], payload: payload))
         }
         return nil
     }
@@ -168,15 +166,6 @@ extension Simulation {
             message.details = [detail]
         }
         return WorkerProcess.Settlement(message: message, leases: [lease], completions: [])
-    }
-
-    static func group(_ ids: [JobID], type: String, payload: [UInt8]) -> Stint_V1_JobGroup {
-        var group = Stint_V1_JobGroup()
-        group.type = type
-        group.ids = Data(ids: ids)
-        group.payloadBytes = ids.map { _ in UInt32(payload.count) }
-        for _ in ids { group.payloads.append(contentsOf: payload) }
-        return group
     }
 
     /// What every job that is honestly enqueued carries: its own id, so that mixed up payloads show.

@@ -17,8 +17,6 @@ final class WorkerProcess {
         var began: Instant
         var ends: Instant
         var outcome: Stint_V1_SettleDetail.Outcome
-        /// It was told to stop.
-        var isStopping = false
     }
 
     /// A settle message that waits for its confirmation.
@@ -301,7 +299,6 @@ final class WorkerProcess {
         guard let place = running.firstIndex(where: { $0.attempt.lease == lease }), !isLying,
             world.isHealed || world.handlers.percent(70)
         else { return }
-        running[place].isStopping = true
         running[place].outcome = .cancelled
         running[place].ends = min(running[place].ends, world.now.instant + .milliseconds(5))
     }
