@@ -277,6 +277,7 @@ package struct BrokerTurn {
     package mutating func committed(_ number: UInt64, at now: Moment) {
         precondition(committing?.number == number && number == durable + 1)
         durable = number
+        state.batchIsDurable(number)
         committing = nil
         overlay.committed()
         answers.committed(number)

@@ -260,13 +260,15 @@ extension BrokerState {
     private mutating func requestPages(into effects: inout Effects) {
         for index in 0..<lines.count where lines.all[index].isLow {
             let type = TypeIndex(index)
+            if !lines[type].window.isWhole, !lines[type].window.isReading {
+                // Not yet: what the page would have to show is not durable.
+                guard lines[type].window.isReadable(durable: durable) else { continue }
+                effects.pages.append(.ready(type, from: lines[type].window.beginPage(), limit: pageRows))
+            }
             lines[type].isLow = false
-            guard !lines[type].window.isReading, !lines[type].window.isWhole else { continue }
-            let from = lines[type].window.beginPage()
-            effects.pages.append(.ready(type, from: from, limit: pageRows))
         }
         let scheduled = max(4, min(settings.bounds.pageRows, settings.bounds.scheduledEntries / 2))
-        if !schedule.isWhole, !schedule.isReading, schedule.count < scheduled / 2 {
+        if !schedule.isWhole, schedule.count < scheduled / 2, schedule.isReadable(durable: durable) {
             effects.pages.append(.scheduled(from: schedule.beginPage(), limit: scheduled))
         }
     }

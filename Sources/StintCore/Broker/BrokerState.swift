@@ -36,6 +36,8 @@ package struct BrokerState: Sendable {
     package internal(set) var numbers: BrokerNumbers
     /// The batch that makes durable what is decided now.
     package internal(set) var openBatch: UInt64 = 1
+    /// The last batch that is durable.
+    package internal(set) var durable: UInt64 = 0
 
     package internal(set) var jobs = JobTable()
     package internal(set) var lines = Lines()
@@ -83,6 +85,7 @@ package struct BrokerState: Sendable {
         nextRetention = now.instant
         nextForgetting = now.instant + .seconds(3600)
         openBatch = recovered.batch + 1
+        durable = recovered.batch
         recover(recovered, at: now, into: &effects)
         numbers.wall = now.wall
     }
@@ -91,6 +94,12 @@ package struct BrokerState: Sendable {
     package mutating func batchOpened(_ number: UInt64) {
         precondition(number == openBatch + 1)
         openBatch = number
+    }
+
+    /// Everything up to this batch is durable.
+    package mutating func batchIsDurable(_ number: UInt64) {
+        precondition(number > durable && number < openBatch)
+        durable = number
     }
 
     /// Adds the counts that changed since the last batch; called when a batch is handed out.

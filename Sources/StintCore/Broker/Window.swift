@@ -10,7 +10,8 @@ import HeapModule
 /// arrives. So from the request on the window remembers what arrived behind the end and which ids left, each with the
 /// batch that makes it durable; at arrival what came after n is applied to the page. When that memory passes its
 /// bound, the page is dropped and asked for again. So is a page that is older than the last change that was not
-/// remembered because no page was under way: the batch of that change was not durable yet when the page was read.
+/// remembered because no page was under way: the batch of that change was not durable yet when the page was read. A
+/// page is therefore asked for only once that batch is; until then it would be read in vain, again and again.
 ///
 /// Entries are removed lazily: each names a slot of the ``JobTable`` and the slot's stamp at entry, and is dead once
 /// they no longer agree.
@@ -116,6 +117,9 @@ package struct Window<Key: Hashable & Comparable & Sendable>: Sendable {
     package func forEach(_ body: (Entry) -> Void) { heap.unordered.forEach(body) }
 
     // MARK: Pages
+
+    /// Whether a page that is read from now on can show everything that was not remembered.
+    package func isReadable(durable: UInt64) -> Bool { !isReading && durable >= lastUnremembered }
 
     /// Starts to remember. Returns where the page begins.
     package mutating func beginPage() -> Key {

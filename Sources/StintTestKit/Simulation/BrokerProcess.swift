@@ -32,6 +32,8 @@ final class BrokerProcess {
     private var arrivedPages: [(PageRequest, JobPage)] = []
     private var readPages: Deque<(PageRequest, JobPage)> = []
     private var askedPages: Deque<PageRequest> = []
+    /// Pages that were asked for since the last commit.
+    private var askedAsOf: [(request: PageRequest, batch: UInt64)] = []
     private(set) var committing: Batch?
     /// When the batch under way was handed out, and when the broker had last heard each worker when that batch was begun:
     /// what is in the batch was decided in between.
@@ -260,6 +262,11 @@ final class BrokerProcess {
     // MARK: Pages
 
     private func ask(_ request: PageRequest) {
+        world.expect(
+            !askedAsOf.contains { $0.batch == turn.durable && $0.request == request },
+            "the broker asks for \(request) once more, although nothing became durable since")
+        askedAsOf.removeAll { $0.batch < turn.durable }
+        askedAsOf.append((request, turn.durable))
         askedPages.append(request)
         world.events.add(.pageRead(life: life), at: world.now.instant + world.commitTakes())
     }
@@ -298,6 +305,7 @@ final class BrokerProcess {
         arrivedPages.removeAll()
         readPages.removeAll()
         askedPages.removeAll()
+        askedAsOf.removeAll()
         blocked = BlockedFrames()
         committing = nil
         committed = nil

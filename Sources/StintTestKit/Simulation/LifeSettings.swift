@@ -14,6 +14,10 @@ struct LifeSettings {
     /// Of handlers.
     let runMillisecondsMax: Int
     let settleGridNanoseconds: Int64
+    /// A worker has from 1 to so many.
+    let slotsMax: Int
+    /// About so many requests come at once, and then none for as long as it takes to keep the pace.
+    let burst: Int
     /// The number of finished jobs is bounded, so that some of them are removed during the life.
     let keepsFew: Bool
 
@@ -30,7 +34,7 @@ struct LifeSettings {
             bounds.pageChanges = chance.magnitude(3...200)
             bounds.stepRows = chance.magnitude(2...100)
             bounds.dueJobsPerTurn = chance.magnitude(1...50)
-            bounds.assignJobs = chance.magnitude(1...64)
+            bounds.assignJobs = chance.pick([1, 3, 16, 64]) ?? 64
             bounds.batchWrites = chance.magnitude(10...2_000)
         }
         bounds.cachedPayloads = 1 << chance.int(0...8)
@@ -54,7 +58,9 @@ struct LifeSettings {
             settings: settings, keep: keep, payloadBytesMax: 1_024, seed: chance.next())
         workers = chance.int(2...7)
         clients = chance.int(2...5)
-        settleGridNanoseconds = chance.pick([1_000, 2_000_000, 8_000_000]) ?? 1_000
+        settleGridNanoseconds = chance.pick([1_000, 2_000_000, 8_000_000, 30_000_000]) ?? 1_000
+        slotsMax = chance.pick([3, 6, 15, 40]) ?? 6
+        burst = chance.pick([1, 6, 25, 80]) ?? 1
         runMillisecondsMax = chance.pick([8, 30, 100]) ?? 30
     }
 

@@ -39,13 +39,19 @@ extension Simulation {
     func makeRequest(_ number: Int) {
         guard report.operations < plan.operations, !isHealed else { return }
         var chance = Chance(plan.seed, .requests, number)
-        events.add(.request(number + 1), at: now.instant + chance.microseconds(0...plan.gapMicroseconds))
+        events.add(.request(number + 1), at: now.instant + gap(&chance))
         guard !plan.skippedRequests.contains(number), let client = chance.pick(liveClients) else {
             // What is left out counts, so that the rest is what it was.
             report.operations += 1
             return
         }
         report.operations += ask(&chance, by: client)
+    }
+
+    /// Until the next request: little within a burst, and after its last one what keeps the pace.
+    private func gap(_ chance: inout Chance) -> Duration {
+        guard chance.int(1...settings.burst) == 1 else { return chance.microseconds(0...200) }
+        return chance.microseconds(0...plan.gapMicroseconds * settings.burst)
     }
 
     /// Returns for how many operations it counts.
@@ -166,6 +172,8 @@ extension Simulation {
         guard let selection = selection(&chance, of: ledger.jobs, type: "") else { return }
         note("\(client.name) replays dead jobs")
         client.ask(.replay(selection, freshRequest(&chance), dryRun: chance.percent(20)), in: self)
+        // Whoever does that looks how it goes.
+        if chance.percent(40) { client.ask(.status(health: false), in: self) }
     }
 
     private func discard(_ chance: inout Chance, by client: ClientProcess) {

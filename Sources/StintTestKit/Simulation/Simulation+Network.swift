@@ -134,7 +134,8 @@ extension Simulation {
         if doubled {
             for frame in links[link].toBroker.held + links[link].toBroker.frames {
                 let late = now.instant + network.microseconds(1_000...400_000)
-                events.add(.staleAtBroker(address: frame.address, side: links[link].side, body: frame.body), at: late)
+                staleFrames.append((links[link].side, frame))
+                events.add(.staleAtBroker(staleFrames.count - 1), at: late)
             }
         }
         links[link].toBroker = Link.Lane()
@@ -149,6 +150,11 @@ extension Simulation {
         if reconnects {
             events.add(.connects(link: link), at: now.instant + network.microseconds(100...300_000))
         }
+    }
+
+    func arriveLate(_ index: Int) {
+        let (side, frame) = staleFrames[index]
+        broker.deliver(frame.body, from: side, at: frame.address)
     }
 
     func noticeBreak(_ link: Int, _ generation: UInt32) {

@@ -10,10 +10,11 @@ extension Simulation {
         let index = workers.count
         let name = freshName("worker")
         let link = addLink(.worker, peer: index)
+        // At the end there have to be hands enough for all that is left.
+        let slots = isHealed ? 40 : handlers.int(1...settings.slotsMax)
         let worker = WorkerProcess(
             index, name: name, instance: freshInstance(), session: freshSession(),
-            types: types.isEmpty ? LifeSettings.types : types, slots: handlers.int(1...6), link: link,
-            settings: settings, at: now)
+            types: types.isEmpty ? LifeSettings.types : types, slots: slots, link: link, settings: settings, at: now)
         workers.append(worker)
         note("\(name) starts with \(worker.slots) slots for \(worker.types.joined(separator: ", "))")
         connect(worker.link)

@@ -22,7 +22,7 @@ package final class Simulation {
         case brokerStarts
         case brokerWakes(life: Int)
         case atBroker(link: Int, generation: UInt32)
-        case staleAtBroker(address: PeerAddress, side: Link.Side, body: [UInt8])
+        case staleAtBroker(Int)
         case atPeer(link: Int, generation: UInt32)
         case connects(link: Int)
         case noticesBreak(link: Int, generation: UInt32)
@@ -53,6 +53,8 @@ package final class Simulation {
     var now = Simulation.start
     var events = EventQueue<What>()
     var links: [Link] = []
+    /// Of connections that are gone, still on their way.
+    var staleFrames: [(side: Link.Side, frame: Link.ToBroker)] = []
     /// The present and former connections, by address; for lookup only.
     var addresses: [PeerAddress: Int] = [:]
     var workers: [WorkerProcess] = []
@@ -142,7 +144,7 @@ package final class Simulation {
         case .brokerStarts: startBroker()
         case .brokerWakes(let life): if life == broker.life { wakeBroker() }
         case .atBroker(let link, let generation): arriveAtBroker(link, generation)
-        case .staleAtBroker(let address, let side, let body): broker.deliver(body, from: side, at: address)
+        case .staleAtBroker(let index): arriveLate(index)
         case .atPeer(let link, let generation): arriveAtPeer(link, generation)
         case .connects(let link): connect(link)
         case .noticesBreak(let link, let generation): noticeBreak(link, generation)

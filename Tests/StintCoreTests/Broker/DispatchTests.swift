@@ -30,6 +30,30 @@ import Testing
         broker.check()
     }
 
+    @Test("a page that came to nothing is asked for again only when something became durable")
+    func voidPages() {
+        var bounds = Bounds()
+        bounds.pageChanges = 3
+        var broker = TestBroker(bounds: bounds)
+        broker.enqueue(count: 4)
+        broker.isInstant = false
+        broker.restart()
+        let alice = broker.join("alice", slots: 20)
+        #expect(broker.pages.count == 1)
+        broker.enqueue(count: 5)
+        broker.readPage()
+        broker.deliverPage()
+        for _ in 0..<3 { broker.turn() }
+        #expect(broker.pages.isEmpty && broker.held(by: alice).isEmpty, "more changed than it remembers")
+        broker.commit()
+        broker.turn()
+        #expect(broker.pages.count == 1)
+        broker.isInstant = true
+        broker.turn()
+        #expect(broker.held(by: alice).count == 9)
+        broker.check()
+    }
+
     @Test("types of one pool take turns")
     func typesTakeTurns() throws {
         var broker = TestBroker()

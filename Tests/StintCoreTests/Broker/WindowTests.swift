@@ -210,6 +210,7 @@ import Testing
     func changeBeforeThePage() {
         var line = Line(end: 1)
         line.enter(3, batch: 6)
+        #expect(!line.window.isReadable(durable: 5) && line.window.isReadable(durable: 6))
         _ = line.window.beginPage()
         line.endPage([2], batch: 5, limit: 10)
         #expect(line.ranks == [] && line.end == 1, "a page as of batch 5 does not show the arrival of batch 6")

@@ -46,9 +46,11 @@ struct TestBroker {
 
     init(
         policies: [String: Policy] = [:], policy: Policy = Policy(backoff: .none), keep: Retention = Retention(),
-        seed: UInt64 = 1
+        bounds: Bounds = Bounds(), seed: UInt64 = 1
     ) {
-        settings = BrokerState.Settings(policies: policies, defaultPolicy: policy)
+        var settings = BrokerState.Settings(policies: policies, defaultPolicy: policy)
+        settings.bounds = bounds
+        self.settings = settings
         self.keep = keep
         self.seed = seed
         now = Moment(instant: Instant(nanoseconds: 1_000_000_000), wall: WallTime(milliseconds: 1_700_000_000_000))
@@ -116,6 +118,7 @@ struct TestBroker {
         event { state, _, effects in state.writeCounts(into: &effects) }
         durable = decided
         state.batchOpened(state.openBatch + 1)
+        state.batchIsDurable(state.openBatch - 1)
     }
 
     /// Hands every assign message to the socket.
