@@ -42,6 +42,9 @@ struct StintSim: ParsableCommand {
     @Flag(help: "Only say which seeds break which rules; look for no shorter lives.")
     var brief = false
 
+    @Flag(help: "Let every broker work on a real SQLite store, in files; otherwise every 100th does.")
+    var sqlite = false
+
     func validate() throws {
         guard operations.map({ $0 >= 1 }) ?? true else {
             throw ValidationError("--operations is \(operations ?? 0); give 1 or more.")
@@ -57,7 +60,7 @@ struct StintSim: ParsableCommand {
         for seed in seeds?.range ?? (seed ?? 0)...(seed ?? 0) {
             if let limit, ContinuousClock.now >= limit { break }
             if verbose { tell("seed \(seed)") }
-            let life = Simulation(LifePlan(seed: seed, operations: operations))
+            let life = Simulation(LifePlan(seed: seed, operations: operations, disk: sqlite ? .sqlite : nil))
             if history { life.tellHistory { print($0) } }
             do {
                 let report = try life.run()
@@ -90,7 +93,7 @@ struct StintSim: ParsableCommand {
             \(shortest.history.map { "  " + $0 }.joined(separator: "\n"))
             \(shortest.description)
             commit \(Checkout.commit ?? "unknown"); to see it again: stint-sim --seed \(failure.plan.seed)\
-            \(operations.map { " --operations \($0)" } ?? "")
+            \(operations.map { " --operations \($0)" } ?? "")\(sqlite ? " --sqlite" : "")
             """)
     }
 

@@ -17,6 +17,21 @@ import Testing
         #expect(try Simulation(LifePlan(seed: 78, operations: 300)).run().digest != first.digest)
     }
 
+    @Test("lives on a real SQLite store break no rule, whatever a power cut leaves")
+    func livesOnSQLite() throws {
+        for seed in 1...4 as ClosedRange<UInt64> {
+            _ = try Simulation(LifePlan(seed: seed, operations: 500, disk: .sqlite)).run()
+        }
+    }
+
+    @Test("a disk that lies about its syncs is found out")
+    func lyingDisk() throws {
+        let failures = (1...6 as ClosedRange<UInt64>).compactMap {
+            Simulation.failure(of: LifePlan(seed: $0, operations: 500, disk: .lying))
+        }
+        #expect(!failures.isEmpty)
+    }
+
     @Test("a life has at least as many operations and faults as are promised")
     func size() throws {
         for seed in 1...20 as ClosedRange<UInt64> {

@@ -28,7 +28,7 @@ package struct MemoryImage: Sendable {
         var error: [UInt8]
     }
 
-    var batch: UInt64 = 0
+    package internal(set) var batch: UInt64 = 0
     var numbers = BrokerNumbers()
     var jobs = SortedMap<Int64, Job>()
     /// Every order in which jobs are read, with their serials.

@@ -51,7 +51,8 @@ struct CrashImages {
         case .write(let file, let offset, let bytes): files[file]?.pending.append(.write(offset: offset, bytes: bytes))
         case .truncate(let file, let size): files[file]?.pending.append(.truncate(size: size))
         case .sync(let file, let isFolderSynced):
-            guard var synced = files[file] else { return }
+            // Taken out, so that a large file is changed in place.
+            guard var synced = files.removeValue(forKey: file) else { return }
             for change in synced.pending { Self.apply(change, to: &synced.durable) }
             synced.pending.removeAll()
             files[file] = synced

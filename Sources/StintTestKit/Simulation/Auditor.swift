@@ -40,6 +40,12 @@ struct Auditor {
     /// The last that was known of a job that is not there any more.
     func removed(_ id: JobID) -> JobRow? { gone[id] }
 
+    /// Whatever there was, for a comparison.
+    var everyJob: [JobRow] { Array(rows.values) + gone.values.filter { rows[$0.id] == nil } }
+    var everyLease: [(token: FencingToken, serial: Int64)] {
+        granted.map { ($0.token, $0.serial) }.sorted { $0.0 < $1.0 }
+    }
+
     /// Jobs that are not over and could be.
     func unfinished(at wall: WallTime) -> Int {
         rows.values.count { !$0.state.isFinal && !Self.waitsForItsTime($0, wall) }

@@ -12,9 +12,10 @@ final class BrokerProcess {
 
     private unowned let world: Simulation
     private let configuration: BrokerTurn.Configuration
-    private let disk = MemoryDisk()
+    private let disk: LifeDisk
+    /// Of the thread that reads pages.
+    private var pages: FaultyReader
     let faults = DiskFaults()
-    private var store: MemoryStore
     private(set) var turn: BrokerTurn
 
     /// Counts processes, from 1; what was asked for in the life of another one is not heard.
@@ -49,23 +50,25 @@ final class BrokerProcess {
     init(_ world: Simulation, _ configuration: BrokerTurn.Configuration, at now: Moment) throws {
         self.world = world
         self.configuration = configuration
-        store = try MemoryStore(disk: disk)
-        turn = try Self.open(store, configuration, faults, at: now)
+        disk = try LifeDisk(world.plan)
+        turn = try Self.open(disk, configuration, faults, at: now)
+        pages = FaultyReader(try disk.makeReader(), faults)
         startedAt = now.instant
         handedOutAt = now.instant
         wake = now.instant
     }
 
     private static func open(
-        _ store: MemoryStore, _ configuration: BrokerTurn.Configuration, _ faults: DiskFaults, at now: Moment
+        _ disk: LifeDisk, _ configuration: BrokerTurn.Configuration, _ faults: DiskFaults, at now: Moment
     ) throws -> BrokerTurn {
-        let recovered = try store.recover(at: now.wall)
+        let recovered = try disk.open(at: now.wall)
         return BrokerTurn(
-            recovered, configuration: configuration, reader: FaultyReader(try store.makeReader(), faults), at: now)
+            recovered, configuration: configuration, reader: FaultyReader(try disk.makeReader(), faults), at: now)
     }
 
     /// What is on the disk.
     var image: MemoryImage { disk.image }
+    var diskProblems: [String] { disk.problems }
 
     /// Nothing is under way in it.
     var isQuiet: Bool { isUp && committing == nil && committed == nil && look { $0.isQuiet } }
@@ -234,10 +237,8 @@ final class BrokerProcess {
         }
         run {
             try step()
-            if let isOnDisk = faults.failsCommit {
-                faults.failsCommit = nil
-                committing = nil
-                if isOnDisk { try write(batch) }
+            if faults.failsCommit {
+                faults.failsCommit = false
                 throw End.storeFailed
             }
             try write(batch)
@@ -255,7 +256,7 @@ final class BrokerProcess {
     }
 
     private func write(_ batch: Batch) throws {
-        try store.commit(batch)
+        try disk.commit(batch)
         world.committed(batch)
     }
 
@@ -274,12 +275,11 @@ final class BrokerProcess {
     func readNextPage() {
         guard isUp, let request = askedPages.popFirst() else { return }
         run {
-            let reader = FaultyReader(try store.makeReader(), faults)
             let page =
                 switch request {
                 case .ready(let type, let from, let limit):
-                    try reader.readyPage(type: type, from: from, limit: limit)
-                case .scheduled(let from, let limit): try reader.scheduledPage(from: from, limit: limit)
+                    try pages.readyPage(type: type, from: from, limit: limit)
+                case .scheduled(let from, let limit): try pages.scheduledPage(from: from, limit: limit)
                 }
             readPages.append((request, page))
             world.events.add(.pageArrives(life: life), at: world.now.instant + world.turnTakes())
@@ -294,12 +294,16 @@ final class BrokerProcess {
 
     // MARK: Ends and beginnings
 
+    func compareDisk(_ asked: (RecoveredState, any StoreReader) -> StoreReading.Truth) throws {
+        try disk.compare(asked, at: world.now.wall)
+    }
+
     /// Ends now; what is being committed is on the disk or not.
-    func end(batchIsOnDisk: Bool) throws {
+    func end(isLucky: Bool) throws {
         precondition(isUp)
-        if let batch = committing, batchIsOnDisk { try write(batch) }
+        let batch = committing
+        if try disk.processEnds(committing: batch, isLucky: isLucky), let batch { world.committed(batch) }
         isUp = false
-        store.close()
         fromWorkers.removeAll()
         fromClients.removeAll()
         arrivedPages.removeAll()
@@ -320,11 +324,11 @@ final class BrokerProcess {
     func start(at now: Moment) throws {
         precondition(!isUp)
         life += 1
+        turn = try Self.open(disk, configuration, faults, at: now)
+        pages = FaultyReader(try disk.makeReader(), faults)
         isUp = true
         startedAt = now.instant
         wake = now.instant
-        store = try MemoryStore(disk: disk)
-        turn = try Self.open(store, configuration, faults, at: now)
         world.epochIs(turn.state.numbers.epoch)
         lookAround()
     }

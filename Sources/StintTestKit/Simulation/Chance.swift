@@ -11,7 +11,7 @@ struct Chance {
     }
 
     enum Stream: UInt64 {
-        case world, requests, faults, network, workers, handlers, broker, clients
+        case world, requests, faults, network, workers, handlers, broker, clients, disk
     }
 
     mutating func next() -> UInt64 { random.next() }

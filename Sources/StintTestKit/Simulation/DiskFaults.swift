@@ -3,8 +3,8 @@ import StintStore
 
 /// What is wrong with the simulated disk.
 final class DiskFaults {
-    /// The next commit fails; whether it is on the disk all the same.
-    var failsCommit: Bool?
+    /// The next commit fails; it may be on the disk all the same.
+    var failsCommit = false
     /// The next read fails.
     var failsRead = false
     /// There is no room: new jobs are refused, and a commit waits.

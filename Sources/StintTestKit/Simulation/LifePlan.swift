@@ -10,6 +10,16 @@ package struct LifePlan: Hashable, Sendable {
         case long
     }
 
+    /// What the broker of a life works on.
+    package enum Disk: Hashable, Sendable {
+        /// The simplest store there is, in memory.
+        case memory
+        /// A real SQLite store, whose disk tears what was not synced.
+        case sqlite
+        /// The same, and syncs mean nothing: such a life has to fail.
+        case lying
+    }
+
     package struct PlannedFault: Hashable, Sendable {
         /// Names it, and is its stream of chance.
         package var number: Int
@@ -20,6 +30,7 @@ package struct LifePlan: Hashable, Sendable {
 
     package let seed: UInt64
     package let length: Length
+    package let disk: Disk
     package var faults: [PlannedFault]
     /// How many operations clients ask for at least.
     package var operations: Int
@@ -27,8 +38,9 @@ package struct LifePlan: Hashable, Sendable {
     /// Requests that are left out, by number.
     package var skippedRequests: Set<Int> = []
 
-    package init(seed: UInt64, length: Length? = nil, operations: Int? = nil) {
+    package init(seed: UInt64, length: Length? = nil, operations: Int? = nil, disk: Disk? = nil) {
         self.seed = seed
+        self.disk = disk ?? (seed % 100 == 50 ? .sqlite : .memory)
         self.length = length ?? (seed % 1_000 == 0 ? .long : .ordinary)
         planned = operations ?? 2_000
         self.operations = planned

@@ -14,10 +14,26 @@ extension Simulation {
         judgeEnd()
         try failIfBroken()
         try everyWorkerIsFed()
+        try compareDisk()
+    }
+
+    /// After its last process the store, where it is a real one, is asked for everything that it was ever told.
+    private func compareDisk() throws {
+        guard plan.disk != .memory else { return }
+        try broker.end(isLucky: true)
+        try broker.compareDisk { recovered, reader in
+            let jobs = auditor.everyJob
+            return StoreReading.Truth(
+                recovered: recovered, reader: reader, ids: jobs.map(\.id).sorted(),
+                serials: jobs.map(\.serial).sorted(),
+                tokens: auditor.everyLease, requests: Array(ledger.answers.keys))
+        }
+        for sentence in broker.diskProblems { problem(sentence) }
+        try failIfBroken()
     }
 
     private func healAll() {
-        broker.faults.failsCommit = nil
+        broker.faults.failsCommit = false
         broker.faults.failsRead = false
         broker.faults.isFull = false
         broker.stepsLeft = nil

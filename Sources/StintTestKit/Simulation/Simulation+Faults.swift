@@ -23,7 +23,7 @@ extension Simulation {
             let step = chance.milliseconds(61_000...300_000)
             stepWallClock(chance.percent(50) ? step : .zero - step, &chance)
         case .wallClockLeapt: stepWallClock(.seconds(chance.int(-10...10) * 366 * 86_400), &chance)
-        case .commitFailed: broker.faults.failsCommit = chance.percent(50)
+        case .commitFailed: broker.faults.failsCommit = true
         case .readFailed: broker.faults.failsRead = true
         case .diskFull:
             broker.faults.isFull = true

@@ -203,9 +203,9 @@ package final class Simulation {
     func endBroker(after downtime: Duration) {
         guard broker.isUp else { return }
         do {
-            try broker.end(batchIsOnDisk: process.percent(50))
+            try broker.end(isLucky: process.percent(50))
         } catch {
-            preconditionFailure("a store in memory cannot fail: \(error)")
+            problem("the disk is not read any more after the broker's end: \(error)")
         }
         for link in links.indices { breakConnection(link, reconnects: false) }
         events.add(.brokerStarts, at: now.instant + (isHealed ? .milliseconds(1) : downtime))
@@ -216,9 +216,7 @@ package final class Simulation {
         do {
             try broker.start(at: now)
         } catch {
-            // Its disk failed while it read; it tries again.
-            events.add(.brokerStarts, at: now.instant + .milliseconds(10))
-            return
+            return problem("the broker does not start: \(error)")
         }
         diskSlowness = 1
         note("the broker starts for the \(broker.life). time, as epoch \(broker.turn.state.numbers.epoch)")
@@ -277,7 +275,7 @@ package final class Simulation {
     }
 
     func check() throws {
-        for sentence in auditor.takeProblems() { problem(sentence) }
+        for sentence in auditor.takeProblems() + broker.diskProblems { problem(sentence) }
         checkInvariants()
         try failIfBroken()
     }
