@@ -1,16 +1,11 @@
-import DequeModule
 import Foundation
 import StintCore
 import StintTransport
 import StintWire
 import Synchronization
 
-/// The client's end of the wire: one thread that owns one socket, and the requests that wait for their answers.
-///
-/// Requests are sent once the broker has welcomed the session, so a request that fails as *unreachable* was never sent. After
-/// a broken connection or a restart of the broker a new session begins and every request without an answer is sent
-/// again; that is safe, because enqueues are idempotent by job id and other mutating requests by request id. A watch has no
-/// patience: its job exists, and is waited for until a broker is there again.
+/// The client's end of the wire: the requests that wait for their answers, the watches, and one thread that owns one
+/// socket. What is sent and when, ``ClientSession`` decides.
 final class ClientConnection: Sendable {
     /// What the broker says to one request.
     enum Answer: Sendable {
@@ -22,30 +17,18 @@ final class ClientConnection: Sendable {
 
     private struct Pending {
         var message: Stint_V1_Envelope.OneOf_Message
-        var bytes: Int
         var timeout: Duration
-        var deadline: ContinuousClock.Instant
-        var isSent = false
         var finish: @Sendable (Result<Answer, StintError>) -> Void
     }
 
     private struct State {
-        var nextRequest: UInt64 = 1
-        /// For lookup only.
+        var session: ClientSession
+        /// What ``ClientSession`` knows by number; for lookup only.
         var pending: [UInt64: Pending] = [:]
-        /// Not sent in this session, in order.
-        var toSend: Deque<UInt64> = []
-        /// When the first of them will have waited too long, or earlier.
-        var earliest: ContinuousClock.Instant?
-        var watches: [UInt64: Watch] = [:]
-        /// Not sent in this session, in order.
-        var watchesToSend: Deque<UInt64> = []
+        var watches: [UInt64: Watch] = [:]  // for lookup only
         /// The watches of each job: the broker tells a session once.
         var watching: [JobID: [UInt64]] = [:]  // for lookup only
         var isClosed = false
-        var windowBytes = 8 * 1_048_576
-        var bytesUnderWay = 0
-        var payloadBytesMax = Limits.payloadBytesMax
         /// Why the last handshake failed; nil once one succeeded.
         var trouble: HandshakeTrouble?
     }
@@ -59,14 +42,14 @@ final class ClientConnection: Sendable {
 
     let endpoint: String
     let key: ConnectionKey?
-    private let connectPatience: Duration
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let waker: Waker
 
     init(endpoint: String, key: ConnectionKey?, connectPatience: Duration) throws {
         self.endpoint = endpoint
         self.key = key
-        self.connectPatience = connectPatience
+        state = Mutex(
+            State(session: ClientSession(session: Self.fresh(), connectPatience: connectPatience, at: Self.now())))
         do {
             waker = try Waker()
             let context = try ZMQContext.ofThisProcess()
@@ -82,6 +65,9 @@ final class ClientConnection: Sendable {
             throw StintError(.configuration, isRetryable: false, error.description)
         }
     }
+
+    static func now() -> Instant { Instant(nanoseconds: MonotonicClock.nanoseconds()) }
+    private static func fresh() -> SessionID { SessionID(.random(in: 1 ... .max)) }
 
     func close() {
         state.withLock { $0.isClosed = true }
@@ -110,13 +96,8 @@ final class ClientConnection: Sendable {
     ) {
         let isClosed = state.withLock { state -> Bool in
             guard !state.isClosed else { return true }
-            let request = state.nextRequest
-            state.nextRequest += 1
-            let deadline = ContinuousClock.now + timeout
-            state.pending[request] = Pending(
-                message: make(request), bytes: bytes, timeout: timeout, deadline: deadline, finish: finish)
-            state.earliest = min(state.earliest ?? deadline, deadline)
-            state.toSend.append(request)
+            let request = state.session.ask(bytes: bytes, timeout: timeout, at: Self.now())
+            state.pending[request] = Pending(message: make(request), timeout: timeout, finish: finish)
             return false
         }
         if isClosed { return finish(.failure(.closed)) }
@@ -128,11 +109,9 @@ final class ClientConnection: Sendable {
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: Stint_V1_JobEvent.self)
         let request = state.withLock { state -> UInt64? in
             guard !state.isClosed else { return nil }
-            let request = state.nextRequest
-            state.nextRequest += 1
+            let request = state.session.watch(at: Self.now())
             state.watches[request] = Watch(id: id, stream: continuation)
             state.watching[id, default: []].append(request)
-            state.watchesToSend.append(request)
             return request
         }
         guard let request else {
@@ -147,70 +126,86 @@ final class ClientConnection: Sendable {
     private func unwatch(_ request: UInt64) {
         state.withLock { state in
             guard let watch = state.watches.removeValue(forKey: request) else { return }
+            state.session.unwatch(request)
             state.watching[watch.id]?.removeAll { $0 == request }
             if state.watching[watch.id]?.isEmpty ?? false { state.watching[watch.id] = nil }
         }
     }
 
-    // MARK: For the thread
+    // MARK: For the thread: sessions
 
     var isClosed: Bool { state.withLock { $0.isClosed } }
+    var session: UInt64 { state.withLock { $0.session.session.value } }
 
-    /// A new session stands: everything without an answer is to be sent (again).
-    func sessionBegan(_ welcome: Stint_V1_ClientWelcome) {
+    func connected() {
         state.withLock { state in
-            state.windowBytes = max(1, Int(clamping: welcome.windowBytes))
-            state.payloadBytesMax = Int(clamping: welcome.payloadBytesMax)
-            state.bytesUnderWay = 0
-            state.toSend = Deque(state.pending.keys.sorted())
-            state.watchesToSend = Deque(state.watches.keys.sorted())
+            state.trouble = nil
+            state.session.connected()
         }
     }
 
-    /// The next message that the window has room for.
-    func nextToSend() -> Stint_V1_Envelope.OneOf_Message? {
+    func disconnected() { state.withLock { $0.session.disconnected(fresh: Self.fresh(), at: Self.now()) } }
+    func sayHello() { state.withLock { $0.session.begin(Self.fresh(), at: Self.now()) } }
+    func welcomed(_ welcome: Stint_V1_ClientWelcome) {
+        state.withLock { $0.session.welcomed(windowBytes: Int(clamping: welcome.windowBytes)) }
+    }
+
+    /// The next message to send, with its session.
+    func nextToSend() -> (session: UInt64, message: Stint_V1_Envelope.OneOf_Message)? {
         state.withLock { state in
-            while let request = state.watchesToSend.popFirst() {
-                if let watch = state.watches[request] { return Self.message(request, watch) }
-            }
-            while let request = state.toSend.first {
-                guard let pending = state.pending[request] else {
-                    state.toSend.removeFirst()
-                    continue
-                }
-                guard state.bytesUnderWay == 0 || state.bytesUnderWay + pending.bytes <= state.windowBytes else {
-                    return nil
-                }
-                state.toSend.removeFirst()
-                state.bytesUnderWay += pending.bytes
-                state.pending[request]?.isSent = true
-                return pending.message
+            while let next = state.session.next() {
+                if let message = Self.message(next, state) { return (state.session.session.value, message) }
             }
             return nil
         }
     }
 
-    private static func message(_ request: UInt64, _ watch: Watch) -> Stint_V1_Envelope.OneOf_Message {
-        var message = Stint_V1_Watch()
-        message.request = request
-        message.id = Data(watch.id)
-        return .watch(message)
+    private static func message(_ next: ClientSession.Next, _ state: State) -> Stint_V1_Envelope.OneOf_Message? {
+        switch next {
+        case .hello:
+            var hello = Stint_V1_ClientHello()
+            hello.protocolMin = Frame.protocolVersions.lowerBound
+            hello.protocolMax = Frame.protocolVersions.upperBound
+            return .clientHello(hello)
+        case .request(let request): return state.pending[request]?.message
+        case .watch(let request):
+            guard let watch = state.watches[request] else { return nil }
+            var message = Stint_V1_Watch()
+            message.request = request
+            message.id = Data(watch.id)
+            return .watch(message)
+        }
     }
 
-    /// One of the watches once more. A client that only waits says nothing, and would never hear that the broker has
-    /// forgotten its session; a broker that did answers with "say hello", and then every watch is sent again.
-    func watchToRenew() -> Stint_V1_Envelope.OneOf_Message? {
-        state.withLock { state in state.watches.first.map { Self.message($0.key, $0.value) } }
+    /// The work of time: fails what has waited too long. Returns when there is more to do.
+    func tick() -> Instant {
+        var expired: [ClientSession.Expired] = []
+        let (wake, failed) = state.withLock { state in
+            let wake = state.session.tick(fresh: Self.fresh(), at: Self.now(), &expired)
+            return (
+                wake,
+                expired.compactMap { item in
+                    state.pending.removeValue(forKey: item.request).map { ($0, wasSent: item.wasSent) }
+                }
+            )
+        }
+        for (pending, wasSent) in failed {
+            pending.finish(.failure(wasSent ? .outcomeUnknown(after: pending.timeout) : unreachable))
+        }
+        return wake
     }
 
-    var hasWatches: Bool { state.withLock { !$0.watches.isEmpty } }
+    // MARK: For the thread: answers
 
     func answered(_ request: UInt64, _ answer: Answer) {
-        if case .refused(let refusal) = answer, refusal.code == .draining, waitForNextBroker(request) { return }
+        if case .refused(let refusal) = answer, refusal.code == .draining,
+            state.withLock({ $0.session.refusedByDraining(request) })
+        {
+            return
+        }
         let (pending, watch) = state.withLock { state -> (Pending?, Watch?) in
-            guard let pending = state.pending.removeValue(forKey: request) else { return (nil, state.watches[request]) }
-            state.bytesUnderWay -= pending.bytes
-            return (pending, nil)
+            guard state.session.answered(request) else { return (nil, state.watches[request]) }
+            return (state.pending.removeValue(forKey: request), nil)
         }
         pending?.finish(.success(answer))
         if let watch, case .refused(let refusal) = answer {
@@ -219,19 +214,9 @@ final class ClientConnection: Sendable {
         }
     }
 
-    /// A broker that is about to end took nothing of the request. The next one is asked, in the session that it begins.
-    private func waitForNextBroker(_ request: UInt64) -> Bool {
-        state.withLock { state in
-            guard let pending = state.pending[request], pending.isSent else { return false }
-            state.pending[request]?.isSent = false
-            state.bytesUnderWay -= pending.bytes
-            return true
-        }
-    }
-
     /// A refusal that names no request: the session itself was refused.
     func sessionRefused(_ refusal: Refusal) {
-        failAll(StintError(refusal)) { _ in true }
+        fail(StintError(refusal))
         failWatches(StintError(refusal))
     }
 
@@ -255,70 +240,36 @@ final class ClientConnection: Sendable {
         }
     }
 
-    /// Fails what has waited too long. Returns when the next one will have.
-    func failOverdue(connectedSince: ContinuousClock.Instant?, tryingSince: ContinuousClock.Instant)
-        -> ContinuousClock.Instant?
-    {
-        let now = ContinuousClock.now
-        if connectedSince == nil, now - tryingSince >= connectPatience {
-            failAll(unreachable) { !$0.isSent }
-        }
-        var overdue: [Pending] = []
-        let next = state.withLock { state -> ContinuousClock.Instant? in
-            guard let earliest = state.earliest, earliest <= now else { return state.earliest }
-            for request in state.pending.filter({ $0.value.deadline <= now }).keys.sorted() {
-                guard let pending = state.pending.removeValue(forKey: request) else { continue }
-                if pending.isSent { state.bytesUnderWay -= pending.bytes }
-                overdue.append(pending)
-            }
-            state.earliest = state.pending.values.map(\.deadline).min()
-            return state.earliest
-        }
-        for pending in overdue {
-            pending.finish(.failure(pending.isSent ? .outcomeUnknown(after: pending.timeout) : unreachable))
-        }
-        let patienceEnds = connectedSince == nil && hasUnsent ? tryingSince + connectPatience : nil
-        return [next, patienceEnds].compactMap { $0 }.min()
-    }
+    // MARK: For the thread: failures
 
     /// Nobody is there, or somebody with whom no handshake comes about.
     private var unreachable: StintError {
         state.withLock { $0.trouble }.map(StintError.notAdmitted) ?? .unreachable(endpoint)
     }
 
-    func handshakeSucceeded() { state.withLock { $0.trouble = nil } }
-
     /// A broker that refuses this key will do so again: whoever waits for it need not wait for his patience to end.
     func handshakeFailed(_ trouble: HandshakeTrouble) {
         state.withLock { $0.trouble = trouble }
         guard trouble.isRefusal else { return }
-        failAll(.notAdmitted(trouble)) { !$0.isSent }
+        fail(.notAdmitted(trouble), onlyUnsent: true)
         failWatches(.notAdmitted(trouble))
     }
 
-    var hasWork: Bool { state.withLock { !$0.pending.isEmpty || !$0.watches.isEmpty } }
-
-    private var hasUnsent: Bool { state.withLock { $0.pending.values.contains { !$0.isSent } } }
-
     func failEverything() {
-        failAll(.closed) { _ in true }
+        fail(.closed)
         failWatches(.closed)
     }
 
-    private func failAll(_ error: StintError, _ isAffected: (Pending) -> Bool) {
-        var failed: [Pending] = []
-        state.withLock { state in
-            for (request, pending) in state.pending where isAffected(pending) {
-                state.pending[request] = nil
-                if pending.isSent { state.bytesUnderWay -= pending.bytes }
-                failed.append(pending)
-            }
+    private func fail(_ error: StintError, onlyUnsent: Bool = false) {
+        let failed = state.withLock { state in
+            state.session.giveUp(onlyUnsent: onlyUnsent).compactMap { state.pending.removeValue(forKey: $0) }
         }
         for pending in failed { pending.finish(.failure(error)) }
     }
 
     private func failWatches(_ error: StintError) {
         let streams = state.withLock { state in
+            state.session.giveUpWatches()
             defer {
                 state.watches.removeAll()
                 state.watching.removeAll()

@@ -2,8 +2,7 @@ import Foundation
 import StintCore
 import StintWire
 
-/// A client's process in a simulated world: sends what was not answered once more in every new session, under the same
-/// ids, as the library does.
+/// A client's process in a simulated world: the real ``ClientSession``, and around it what the library does with a thread.
 final class ClientProcess {
     enum Wish {
         case enqueue([JobID], [Stint_V1_JobGroup], isConflict: Bool)
@@ -22,98 +21,133 @@ final class ClientProcess {
         case unwatch(JobID)
     }
 
-    struct Unanswered {
-        var number: UInt64
-        var wish: Wish
-        /// Sent in this session, and not refused by a broker that drains.
-        var isSent = true
-    }
-
     let index: Int
     let name: String
     let link: Int
-    private(set) var session: SessionID
+    private(set) var core: ClientSession
+    var session: SessionID { core.session }
     var isAlive = true
     var pausedUntil: Instant?
-    private var isWelcome = false
-    private var greetedAt = Instant(nanoseconds: 0)
-    private static let helloPatience: Duration = .seconds(3)
-    /// A request was refused for now, and is to be sent again.
-    var asksAgain = false
-    private var number: UInt64 = 0
-    /// In the order in which they were asked for.
-    private(set) var unanswered: [Unanswered] = []
+    /// What was asked for, by the number of its request; for lookup only.
+    private var wishes: [UInt64: Wish] = [:]
+    private var watches: [UInt64: JobID] = [:]  // for lookup only
+    /// Sent twice in one session, as the library does not.
+    private var repeated: Set<UInt64> = []  // for lookup only
+    /// Refused for now, and to be asked again soon, as a user of the library does.
+    private var refusedForNow: [Wish] = []
     private var paused: [Link.ToPeer] = []
     private var isBreakUnnoticed = false
+    private var nextCall = Instant.distantFuture
 
-    init(_ index: Int, name: String, session: SessionID, link: Int) {
+    init(_ index: Int, name: String, link: Int, in world: Simulation) {
         self.index = index
         self.name = name
-        self.session = session
         self.link = link
+        core = ClientSession(
+            session: world.freshSession(), connectPatience: world.settings.connectPatience, at: world.now.instant)
     }
 
     /// It is welcome, and waits for nothing.
-    var isAnswered: Bool { isWelcome && unanswered.isEmpty }
+    var isAnswered: Bool { core.isWelcome && !core.hasWork && refusedForNow.isEmpty }
+    var unanswered: Int { core.unanswered.count + refusedForNow.count }
 
-    func wish(_ number: UInt64) -> Wish? { unanswered.first { $0.number == number }?.wish }
+    func wish(_ request: UInt64) -> Wish? { wishes[request] ?? watches[request].map { .watch($0) } }
 
     // MARK: Asking
 
     func ask(_ wish: Wish, in world: Simulation) {
-        number += 1
-        unanswered.append(Unanswered(number: number, wish: wish, isSent: isWelcome && pausedUntil == nil))
-        if isWelcome, pausedUntil == nil { send(encode(wish, number), in: world) }
-        // A watch is stopped without an answer.
-        if case .unwatch = wish { unanswered.removeLast() }
+        switch wish {
+        case .watch(let id): watches[core.watch(at: world.now.instant)] = id
+        case .unwatch(let id):
+            for request in watches.filter({ $0.value == id }).keys.sorted() {
+                core.unwatch(request)
+                watches[request] = nil
+            }
+            // The broker is told, without an answer.
+            if core.isWelcome, pausedUntil == nil { send(encode(wish, 0), in: world) }
+        default:
+            let request = core.ask(
+                bytes: 256, timeout: world.settings.patience(of: wish, isHealed: world.isHealed), at: world.now.instant)
+            wishes[request] = wish
+        }
+        work(in: world)
     }
 
-    /// Everything unanswered again, in the same session and under the same numbers.
+    /// Everything unanswered once more, in the same session and under the same numbers.
     func sendAgain(in world: Simulation) {
-        guard isWelcome, pausedUntil == nil else { return }
-        for request in unanswered { send(encode(request.wish, request.number), in: world) }
+        guard core.isWelcome, pausedUntil == nil else { return }
+        for request in core.unanswered {
+            guard let wish = wishes[request] else { continue }
+            repeated.insert(request)
+            send(encode(wish, request), in: world)
+        }
     }
 
-    func begin(in world: Simulation) {
-        session = world.freshSession()
-        isWelcome = false
-        var hello = Stint_V1_ClientHello()
-        hello.protocolMin = 1
-        hello.protocolMax = 1
-        hello.name = name
-        send(.clientHello(hello), in: world)
-        greetedAt = world.now.instant
-        world.events.add(.client(index), at: greetedAt + Self.helloPatience)
-    }
-
-    /// A HELLO that is not answered is said again.
-    func isDue(in world: Simulation) {
+    /// One round of its thread: the work of time, and what may be sent.
+    func work(in world: Simulation) {
         guard isAlive, pausedUntil == nil else { return }
-        if isWelcome, asksAgain { sendAgain(in: world) }
-        asksAgain = false
-        if !isWelcome, world.now.instant >= greetedAt + Self.helloPatience { begin(in: world) }
+        var expired: [ClientSession.Expired] = []
+        let wake = core.tick(fresh: world.freshSession(), at: world.now.instant, &expired)
+        for item in expired { failed(item, in: world) }
+        while let next = core.next() { send(next, in: world) }
+        guard wake < nextCall else { return }
+        nextCall = wake
+        world.events.add(.client(index), at: wake)
     }
 
-    /// Its user gives up on all that is unanswered, and does not know what became of it.
-    func forget() { unanswered.removeAll() }
+    /// It asked to be called now.
+    func isDue(in world: Simulation) {
+        if nextCall <= world.now.instant { nextCall = .distantFuture }
+        guard pausedUntil == nil else { return }
+        let wishes = refusedForNow
+        refusedForNow.removeAll()
+        for wish in wishes { ask(wish, in: world) }
+        work(in: world)
+    }
 
-    private func welcomed(in world: Simulation) {
-        isWelcome = true
-        for place in unanswered.indices { unanswered[place].isSent = true }
-        sendAgain(in: world)
+    private func send(_ next: ClientSession.Next, in world: Simulation) {
+        switch next {
+        case .hello:
+            var hello = Stint_V1_ClientHello()
+            hello.protocolMin = 1
+            hello.protocolMax = 1
+            hello.name = name
+            send(.clientHello(hello), in: world)
+        case .request(let request): if let wish = wishes[request] { send(encode(wish, request), in: world) }
+        case .watch(let request):
+            if let id = watches[request] { send(encode(.watch(id), request), in: world) }
+        }
     }
 
     private func send(_ message: Stint_V1_Envelope.OneOf_Message, in world: Simulation) {
         world.send(message, session: session, over: link)
     }
 
+    /// Its user is told that nobody was there, or that nobody knows what became of it.
+    private func failed(_ expired: ClientSession.Expired, in world: Simulation) {
+        guard case .enqueue(let ids, _, false) = wishes.removeValue(forKey: expired.request), !expired.wasSent,
+            !repeated.contains(expired.request)
+        else { return }
+        world.note("\(name) is told that the enqueue of \(ids) reached nobody")
+        // What is acknowledged was sent by another request.
+        for id in ids where !(world.ledger[id]?.isAcknowledged ?? true) { world.ledger.reachedNobody(id) }
+    }
+
     /// Takes out the wish that is answered.
-    private func answered(_ number: UInt64) -> Wish? {
-        guard let place = unanswered.firstIndex(where: { $0.number == number }) else { return nil }
-        return unanswered.remove(at: place).wish
+    private func answered(_ request: UInt64) -> Wish? {
+        if let id = watches.removeValue(forKey: request) {
+            core.unwatch(request)
+            return .watch(id)
+        }
+        return core.answered(request) ? wishes.removeValue(forKey: request) : nil
     }
 
     // MARK: Called by the world
+
+    func connected(in world: Simulation) {
+        core.connected()
+        work(in: world)
+    }
 
     func receive(_ frame: Link.ToPeer, in world: Simulation) {
         guard isAlive else { return }
@@ -123,38 +157,38 @@ final class ClientProcess {
         }
         guard frame.session == session.value else { return }
         take(frame.message, in: world)
+        work(in: world)
     }
 
-    func lostConnection(in world: Simulation) {
+    func lostConnection(isBack: Bool, in world: Simulation) {
         guard isAlive else { return }
         guard pausedUntil == nil else {
             isBreakUnnoticed = true
             return
         }
-        begin(in: world)
+        core.disconnected(fresh: world.freshSession(), at: world.now.instant)
+        if isBack { core.connected() }
+        work(in: world)
     }
 
-    func wake(in world: Simulation) {
+    func wake(isConnected: Bool, in world: Simulation) {
         pausedUntil = nil
         let frames = paused
         paused.removeAll()
         for frame in frames where frame.session == session.value { take(frame.message, in: world) }
         if isBreakUnnoticed {
             isBreakUnnoticed = false
-            begin(in: world)
-        } else if isWelcome {
-            sendAgain(in: world)
-        } else {
-            begin(in: world)
+            lostConnection(isBack: isConnected, in: world)
         }
+        work(in: world)
     }
 
     // MARK: Answers
 
     private func take(_ message: Stint_V1_Envelope.OneOf_Message, in world: Simulation) {
         switch message {
-        case .clientWelcome: welcomed(in: world)
-        case .sayHello: begin(in: world)
+        case .clientWelcome(let welcome): core.welcomed(windowBytes: Int(clamping: welcome.windowBytes))
+        case .sayHello: core.begin(world.freshSession(), at: world.now.instant)
         case .enqueued(let answer):
             for request in answer.requests { stored(answered(request), in: world) }
             for item in answer.withDuplicates { stored(answered(item.request), in: world) }
@@ -196,12 +230,13 @@ final class ClientProcess {
     }
 
     private func refused(_ refusal: Stint_V1_Refused, in world: Simulation) {
-        if refusal.code == .draining || refusal.code == .storeFull {
-            // It took nothing of the request. The next broker is asked, or this one a little later.
-            if refusal.code == .storeFull { world.askAgainSoon(self) }
-            return
-        }
+        // It took nothing of the request. The next broker is asked, or this one a little later.
+        if refusal.code == .draining, core.refusedByDraining(refusal.request) { return }
         guard let wish = answered(refusal.request) else { return }
+        if refusal.code == .storeFull {
+            refusedForNow.append(wish)
+            return world.askAgainSoon(self)
+        }
         switch wish {
         case .enqueue(let ids, _, let isConflict):
             world.expect(isConflict, "the enqueue of \(ids) was refused: \(refusal.message)")

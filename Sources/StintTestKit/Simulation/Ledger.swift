@@ -20,6 +20,7 @@ struct Ledger {
         var worker = -1
         /// A state that the broker said is saved for the next attempt.
         var checkpoint: FencingToken?
+        var reachedNobody = false
         /// Completions that were sent, whatever became of them.
         var completions: [FencingToken] = []
     }
@@ -74,6 +75,8 @@ struct Ledger {
 
     // MARK: What was said
 
+    /// Its client was told that the request was never sent.
+    mutating func reachedNobody(_ id: JobID) { change(id) { $0.reachedNobody = true } }
     mutating func acknowledged(_ id: JobID) { change(id) { $0.isAcknowledged = true } }
 
     mutating func cancelled(_ id: JobID) {

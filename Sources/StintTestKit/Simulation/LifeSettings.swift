@@ -11,6 +11,8 @@ struct LifeSettings {
     let configuration: BrokerTurn.Configuration
     let workers: Int
     let clients: Int
+    /// Of clients, until somebody is there.
+    let connectPatience: Duration
     /// Of handlers.
     let runMillisecondsMax: Int
     let settleGridNanoseconds: Int64
@@ -58,10 +60,19 @@ struct LifeSettings {
             settings: settings, keep: keep, payloadBytesMax: 1_024, seed: chance.next())
         workers = chance.int(2...7)
         clients = chance.int(2...5)
+        connectPatience = chance.milliseconds(500...10_000)
         settleGridNanoseconds = chance.pick([1_000, 2_000_000, 8_000_000, 30_000_000]) ?? 1_000
         slotsMax = chance.pick([3, 6, 15, 40]) ?? 6
         burst = chance.pick([1, 6, 25, 80]) ?? 1
         runMillisecondsMax = chance.pick([8, 30, 100]) ?? 30
+    }
+
+    /// How long a client waits for an answer. Most wait for as long as it takes.
+    func patience(of wish: ClientProcess.Wish, isHealed: Bool) -> Duration {
+        guard !isHealed, case .enqueue(let ids, _, false) = wish, let low = ids.first?.low, low % 8 == 0 else {
+            return .seconds(1_000_000)
+        }
+        return .milliseconds(Int64(low >> 8 & 2_047))
     }
 
     var lease: Duration { configuration.settings.lease }

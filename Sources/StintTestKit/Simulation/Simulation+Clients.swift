@@ -8,10 +8,10 @@ extension Simulation {
     func addClient() {
         let index = clients.count
         let link = addLink(.client, peer: index)
-        let client = ClientProcess(index, name: freshName("client"), session: freshSession(), link: link)
+        let client = ClientProcess(index, name: freshName("client"), link: link, in: self)
         clients.append(client)
         connect(client.link)
-        client.begin(in: self)
+        client.work(in: self)
     }
 
     var liveClients: [ClientProcess] { clients.filter(\.isAlive) }
@@ -23,9 +23,10 @@ extension Simulation {
         addClient()
     }
 
+    func wake(_ client: ClientProcess) { client.wake(isConnected: links[client.link].address != nil, in: self) }
+
     /// It was refused for now.
     func askAgainSoon(_ client: ClientProcess) {
-        client.asksAgain = true
         events.add(.client(client.index), at: now.instant + .milliseconds(200))
     }
 

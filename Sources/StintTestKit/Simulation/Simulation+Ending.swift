@@ -56,7 +56,7 @@ extension Simulation {
             if worker.pausedUntil != nil { worker.wake(in: self) }
             worker.hurry(in: self)
         }
-        for client in liveClients where client.pausedUntil != nil { client.wake(in: self) }
+        for client in liveClients where client.pausedUntil != nil { wake(client) }
         // Those that serve few types leave; new ones serve all.
         for worker in liveWorkers { worker.drain(in: self) }
         broker.lookAround()
@@ -84,8 +84,8 @@ extension Simulation {
         }
         for job in ledger.jobs { judge(job, found[job.id], result: { disk.result(of: job.id) }) }
         judgeChildren(found)
-        for client in liveClients where !client.unanswered.isEmpty {
-            problem("\(client.unanswered.count) requests of \(client.name) were never answered")
+        for client in liveClients where client.unanswered > 0 {
+            problem("\(client.unanswered) requests of \(client.name) were never answered")
         }
         for worker in liveWorkers where !worker.session.unconfirmed.isEmpty {
             problem("settlements of \(worker.name) were never confirmed")
@@ -95,6 +95,9 @@ extension Simulation {
 
     /// What was promised of a job, against what the disk holds.
     private func judge(_ job: Ledger.Job, _ row: JobRow?, result: () -> [UInt8]) {
+        if job.reachedNobody {
+            expect(row == nil, "\(job.id) is there, and its client was told that it was never sent")
+        }
         guard !job.mayBeRemoved else { return }
         guard let row else {
             return expect(

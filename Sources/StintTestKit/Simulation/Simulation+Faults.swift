@@ -160,7 +160,7 @@ extension Simulation {
             auditor.wallClockMoved(to: now.wall)
         case .isHonest(let worker): workers[worker].isLying = false
         case .wakes(let worker): if workers[worker].pausedUntil != nil { workers[worker].wake(in: self) }
-        case .wakesClient(let client): if clients[client].pausedUntil != nil { clients[client].wake(in: self) }
+        case .wakesClient(let client): if clients[client].pausedUntil != nil { wake(clients[client]) }
         }
     }
 }

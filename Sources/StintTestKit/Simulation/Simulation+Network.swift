@@ -24,6 +24,7 @@ extension Simulation {
         let unsent = links[link].unsent
         links[link].unsent.removeAll()
         for body in unsent { send(body, over: link) }
+        if links[link].side == .client { clients[links[link].peer].connected(in: self) }
     }
 
     private func isGone(_ link: Link) -> Bool {
@@ -161,7 +162,7 @@ extension Simulation {
         guard links[link].generation <= generation + 1 else { return }
         switch links[link].side {
         case .worker: workers[links[link].peer].lostConnection(in: self)
-        case .client: clients[links[link].peer].lostConnection(in: self)
+        case .client: clients[links[link].peer].lostConnection(isBack: links[link].address != nil, in: self)
         }
     }
 
