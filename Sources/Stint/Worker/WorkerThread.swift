@@ -82,6 +82,8 @@ final class WorkerThread {
             poller.wait(upTo: min(patience, idleMax))
             pulse.beat(.turning)
             waker.clear()
+            session.clockRead(at: Self.now(), &actions)
+            perform()
             takeControl()
             takeEvents()
             while let frame = dealer.receive() { take(frame) }

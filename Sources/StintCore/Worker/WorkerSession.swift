@@ -140,10 +140,7 @@ package struct WorkerSession: Sendable {
         for reference in lost { abandon(reference, &actions) }
         for reference in cancelled where holds(reference) { actions.append(.cancel(reference)) }
         for index in unconfirmed.indices { resend(index, &actions) }
-        if isSuspended {
-            isSuspended = false
-            actions.append(.resume)
-        }
+        judgeProof(at: now, &actions)
         if isDraining { actions.append(.drain) }
     }
 
@@ -218,6 +215,12 @@ package struct WorkerSession: Sendable {
     package mutating func lostSession(fresh: SessionID, at now: Moment, _ actions: inout [Action]) {
         guard phase != .ended else { return }
         begin(fresh, at: now, &actions)
+    }
+
+    /// The clock was read; call it before anything is taken from the broker. A worker that was stopped finds jobs in its
+    /// socket that were sent while its leases stood: it must not start them before it knows for how long it was away.
+    package mutating func clockRead(at now: Moment, _ actions: inout [Action]) {
+        if phase != .ended { judgeProof(at: now, &actions) }
     }
 
     /// The work of time. Returns when it wants to be called again at the latest.

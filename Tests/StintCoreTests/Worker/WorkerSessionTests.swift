@@ -159,6 +159,38 @@ import Testing
         #expect(said.contains(.suspend))
     }
 
+    // Goal: a worker that was stopped for longer than a lease starts nothing of what it finds in its socket. Method: the
+    // clock is read before the assignment is taken, as the thread around the session does.
+    @Test("who was away for a lease is suspended before it takes what came meanwhile")
+    func awayForALease() {
+        var life = serving()
+        life.now.instant = life.now.instant + .seconds(15) - .nanoseconds(1)
+        life.session.clockRead(at: life.now, &life.actions)
+        var said = life.said()
+        #expect(said.isEmpty, "one nanosecond before: still proven")
+        life.now.instant = life.now.instant + .nanoseconds(1)
+        life.session.clockRead(at: life.now, &life.actions)
+        said = life.said()
+        #expect(said == [.suspend] && life.session.isSuspended)
+        life.session.clockRead(at: life.now, &life.actions)
+        said = life.said()
+        #expect(said.isEmpty, "it is said once")
+    }
+
+    @Test("a WELCOME that is as old as a lease resumes nothing")
+    func oldWelcome() {
+        var life = serving()
+        for _ in 0..<3 { _ = life.tick(after: .seconds(5)) }
+        _ = life.lose()
+        #expect(life.session.isSuspended)
+        life.now.instant = life.now.instant + .seconds(15)
+        var said = life.welcome()
+        #expect(said.isEmpty && life.session.isSuspended, "its HELLO is a lease old")
+        _ = life.lose()
+        said = life.welcome()
+        #expect(said == [.resume])
+    }
+
     @Test("while it greets, the lease still runs out at its own moment")
     func suspensionWhileGreeting() {
         var life = serving()
