@@ -58,7 +58,7 @@ extension BrokerState {
     }
 
     /// The slot of a job that is leased under just this token.
-    func leased(_ id: JobID, under token: FencingToken) -> Int32? {
+    package func leased(_ id: JobID, under token: FencingToken) -> Int32? {
         guard let slot = jobs.slot(of: id), jobs[slot].place == .leased, jobs[slot].lease.token == token else {
             return nil
         }

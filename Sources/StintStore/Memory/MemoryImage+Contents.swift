@@ -18,6 +18,7 @@ extension MemoryImage {
     /// By type.
     package var typeCounts: [Counts] { types.entries.map { counts[$0.key] ?? Counts() } }
     package var grantRows: [GrantRow] { grants.entries.map(\.value) }
+    package var operationRows: [OperationRow] { operations.entries.map(\.value) }
 
     /// Of the attempt that completed the job; empty when there is none.
     package func result(of id: JobID) -> [UInt8] { places[.ofID(id)].flatMap { jobs[$0] }?.result ?? [] }

@@ -17,6 +17,7 @@ struct BrokerAgainstDisk {
         checkCounts()
         checkWindows()
         checkLeases()
+        checkOperations()
     }
 
     /// Kept counts are the numbers of rows, in memory and on disk.
@@ -66,6 +67,15 @@ struct BrokerAgainstDisk {
         }
         if inMemory != state.jobs.count {
             problems.append("\(state.jobs.count) jobs are in memory, \(inMemory) of them unfinished on disk")
+        }
+    }
+
+    /// The operations on disk are those under way, just as far.
+    private mutating func checkOperations() {
+        let stored = disk.operationRows.sorted { $0.number < $1.number }
+        let known = state.operations.all.sorted { $0.number < $1.number }
+        if stored != known {
+            problems.append("operations \(known.map(\.number)) are under way, the store has \(stored.map(\.number))")
         }
     }
 

@@ -18,6 +18,20 @@ struct Auditor {
     private var ids: [Int64: JobID] = [:]  // for lookup only
     /// Leases that ended in the last batch without a word of their worker.
     private(set) var ended: [LeaseReference] = []
+    /// Leases of jobs that were to be cancelled, and that the last batch took away.
+    private(set) var cancelled: [LeaseReference] = []
+    /// Leases that ended in the last batch without a word, and those of them that count.
+    private(set) var givenBack: [SilentEnding] = []
+    private(set) var blamed: [SilentEnding] = []
+    /// Grants that the last batch made.
+    private(set) var newGrants: [GrantRow] = []
+    private var held = HeldLeases()
+    /// How every attempt on record ended.
+    private var outcomes: [Lease: Outcome] = [:]  // for lookup only
+    /// Operations under way, each with the batch that began it; and the batch in which each dead job died.
+    private var operations: [Int64: (row: OperationRow, batch: UInt64)] = [:]  // for lookup only
+    private var died: [JobID: UInt64] = [:]  // for lookup only
+    private var batch: UInt64 = 0
     /// Jobs that the last batch removed.
     private(set) var removedNow: [JobID] = []
     private var counts: [Counts] = []
@@ -57,6 +71,13 @@ struct Auditor {
         row.state == .scheduled && row.runAt > wall && (!row.isBackoff || row.runAt <= wall + BrokerState.wallStep)
     }
 
+    func id(serial: Int64) -> JobID? { ids[serial] }
+
+    /// How the attempt ended, if it is on record.
+    func outcome(of lease: LeaseReference) -> Outcome? {
+        rows[lease.id].flatMap { outcomes[Lease(serial: $0.serial, token: lease.token)] }
+    }
+
     /// Whether the lease stands, as far as the disk knows.
     func isGranted(_ id: JobID, _ token: FencingToken) -> Bool {
         guard let row = rows[id] else { return false }
@@ -85,18 +106,30 @@ struct Auditor {
         }
         ended.removeAll(keepingCapacity: true)
         removedNow.removeAll(keepingCapacity: true)
-        var vanished: [LeaseReference] = []
+        cancelled.removeAll(keepingCapacity: true)
+        newGrants.removeAll(keepingCapacity: true)
+        self.batch = batch.number
+        var vanished: [(lease: LeaseReference, worker: Int32)] = []
         for row in batch.rows {
             switch row {
             case .grant(let grant): changed(grant.first, to: grant, &vanished)
             case .grantEnded(let first): changed(first, to: nil, &vanished)
-            case .type, .counts, .worker, .checkpoint, .answer, .answersForgotten, .operation, .operationEnded, .audit,
+            case .operation(let row): operations[row.number] = (row, operations[row.number]?.batch ?? batch.number)
+            case .type, .counts, .worker, .checkpoint, .answer, .answersForgotten, .operationEnded, .audit,
                 .auditForgotten:
                 break
             }
         }
         for write in batch.jobs { apply(write) }
-        ended += vanished.filter { lease in rows[lease.id].map { $0.token != lease.token } ?? false }
+        vanished.removeAll { item in rows[item.lease.id].map { $0.token == item.lease.token } ?? true }
+        ended += vanished.map(\.lease)
+        (givenBack, blamed) = Self.silentEndings(of: batch, vanished: vanished, in: held)
+        for (lease, worker) in vanished { held.ended(lease.token, worker: worker) }
+        for write in batch.jobs where write.kind == .finish || write.kind == .retire {
+            held.ended(write.row.token, worker: write.row.worker)
+        }
+        for case .operationEnded(let number) in batch.rows { operationEnded(number) }
+        if batch.number & 15 == 0 { checkOrder(of: batch, vanished: vanished.map(\.lease.id)) }
         for case .counts(let type, var kept) in batch.rows {
             kept.leased = 0
             expect(kept == counts[type.asInt], "type \(type.value) is counted \(kept), and has \(counts[type.asInt])")
@@ -104,9 +137,15 @@ struct Auditor {
     }
 
     /// A grant is made, or loses leases that left no trace in the row of their job.
-    private mutating func changed(_ first: FencingToken, to grant: GrantRow?, _ vanished: inout [LeaseReference]) {
+    private mutating func changed(
+        _ first: FencingToken, to grant: GrantRow?, _ vanished: inout [(lease: LeaseReference, worker: Int32)]
+    ) {
         let former = grants[first]
         grants[first] = grant
+        if let grant, former == nil {
+            held.granted(grant)
+            newGrants.append(grant)
+        }
         func token(_ entry: GrantRow.Entry) -> FencingToken {
             FencingToken(epoch: first.epoch, sequence: first.sequence + UInt64(entry.offset))
         }
@@ -117,7 +156,8 @@ struct Auditor {
         for entry in former?.entries ?? [] where !(grant?.entries.contains(entry) ?? false) {
             guard standing[entry.serial] == token(entry) else { continue }
             standing[entry.serial] = nil
-            if let id = ids[entry.serial] { vanished.append(LeaseReference(id: id, token: token(entry))) }
+            guard let id = ids[entry.serial], let worker = former?.worker else { continue }
+            vanished.append((LeaseReference(id: id, token: token(entry)), worker))
         }
     }
 
@@ -136,6 +176,11 @@ struct Auditor {
         if write.kind == .finish || write.kind == .retire, row.outcome == .expired || row.outcome == .timedOut {
             ended.append(LeaseReference(id: row.id, token: row.token))
         }
+        if write.kind == .finish || write.kind == .retire {
+            outcomes[Lease(serial: row.serial, token: row.token)] = row.outcome
+            if row.outcome == .cancelled { cancelled.append(LeaseReference(id: row.id, token: row.token)) }
+        }
+        if row.state == .dead, old?.state != .dead { died[row.id] = batch }
         count(old?.state, -1, row.type)
         if write.kind == .delete {
             rows[row.id] = nil
@@ -168,10 +213,18 @@ struct Auditor {
             expect(row.attempt == old.attempt, "\(name): an attempt is counted or given back without having ended")
             expect(row.state == old.state || row.state != .completed, "\(name) is completed without an attempt")
             expect(row.state == .cancelled || row.state != .dead, "\(name) dies without an attempt")
+            if row.state == .ready, old.state == .scheduled {
+                expect(row.runAt <= latestWall, "\(name) becomes ready \(row.runAt - latestWall) before its time")
+            } else if row.state == .scheduled {
+                expect(
+                    row.runAt == old.runAt || old.isBackoff,
+                    "\(name) is moved by \(row.runAt - old.runAt), and somebody wished for its time")
+            }
         case .finish, .retire: attemptEnded(old, row, kind)
         case .replay:
             expect(old.state == .dead, "\(name) is replayed and was \(old.state.name)")
             expect(row.attempt == 0 && row.state == .ready, "\(name) is replayed with \(row.attempt) attempts")
+            expect(!row.cancelRequested && row.outcome == .none, "\(name) is replayed as \(row.outcome.name)")
         case .delete: removed(old)
         }
     }
@@ -220,6 +273,36 @@ struct Auditor {
         expect(
             isSurplus || isOld || old.state == .dead,
             "\(old.id) is removed \(latestWall - old.finishedAt) after it was \(old.state.name), one of \(count)")
+    }
+
+    /// It was about all jobs that were dead when it began.
+    private mutating func operationEnded(_ number: Int64) {
+        guard let (operation, begun) = operations.removeValue(forKey: number) else {
+            return problem("operation \(number) ends, and never began")
+        }
+        guard operation.state == .dead else { return }
+        for row in rows.values where row.state == .dead && row.finishedAt < operation.before {
+            guard operation.type == nil || operation.type == row.type, let died = died[row.id], died < begun else {
+                continue
+            }
+            problem("\(row.id) was dead when operation \(number) began, and is still dead when it ends")
+        }
+    }
+
+    private func checkOrder(of batch: Batch, vanished: [JobID]) {
+        var granted: [JobRow] = []
+        for grant in newGrants {
+            granted += grant.entries.compactMap { ids[$0.serial].flatMap { rows[$0] } }
+        }
+        granted.removeAll { $0.state != .ready }
+        guard !granted.isEmpty else { return }
+        let touched = Set(batch.jobs.map(\.row.id) + vanished + granted.map(\.id))
+        let waiting = rows.values.lazy.filter { row in
+            row.state == .ready && (standing[row.serial].map { $0 <= row.token } ?? true)
+        }
+        for (row, before) in Self.queueJumpers(granted, waiting: waiting, touched: touched) {
+            problem("\(row.id) is granted before \(before.id), which stands before it in the line")
+        }
     }
 
     private func expect(_ holds: Bool, _ sentence: @autoclosure () -> String) {

@@ -40,6 +40,15 @@ final class BrokerProcess {
     /// what is in the batch was decided in between.
     private(set) var handedOutAt: Instant
     private(set) var heardAtBegin: [Instant] = []
+    /// When the batch under way was begun: nothing in it was decided before.
+    private(set) var begunAt: Instant
+    /// Since when no gap between two turns was longer than a heartbeat.
+    private(set) var listensSince: Instant
+    private var lastTurnAt: Instant
+    /// Leases that the heartbeats of this turn name; and since when this process knows that they run, or are to stop.
+    var heartbeats: [LeaseReference] = []
+    var runsSince: [LeaseReference: Instant] = [:]  // for lookup only
+    var cancelledSince: [LeaseReference: Instant] = [:]  // for lookup only
     private var heardAtNextBegin: [Instant] = []
     private var loopWaitsForCommit = false
     private var committed: UInt64?
@@ -55,6 +64,9 @@ final class BrokerProcess {
         pages = FaultyReader(try disk.makeReader(), faults)
         startedAt = now.instant
         handedOutAt = now.instant
+        begunAt = now.instant
+        listensSince = now.instant
+        lastTurnAt = now.instant
         wake = now.instant
     }
 
@@ -78,7 +90,9 @@ final class BrokerProcess {
     func deliver(_ body: [UInt8], from side: Link.Side, at address: PeerAddress) {
         guard isUp else { return }
         switch side {
-        case .worker: fromWorkers.append((body, address))
+        case .worker:
+            fromWorkers.append((body, address))
+            world.arrivesAtProcess(body, at: address)
         case .client: fromClients.append((body, address))
         }
         lookAround()
@@ -152,8 +166,16 @@ final class BrokerProcess {
             }
             turn.pageRead(request, page)
         }
+        if now.instant - lastTurnAt > configuration.settings.heartbeat { listensSince = now.instant }
+        lastTurnAt = now.instant
         let messages = try receive(now)
+        if !heartbeats.isEmpty {
+            world.heartbeatsWereTaken(heartbeats)
+            heartbeats.removeAll(keepingCapacity: true)
+        }
+        let known = look { $0.state.workers.count }
         wake = try turn.finish(at: now)
+        if look({ $0.state.workers.count }) < known { world.workersWereGivenUp() }
         try step()
         for request in turn.takePageRequests() { ask(request) }
         world.heard(turn.takeWarnings())
@@ -215,6 +237,7 @@ final class BrokerProcess {
         guard let batch = turn.takeBatch() else { return true }
         try step()
         committing = batch
+        begunAt = handedOutAt
         handedOutAt = world.now.instant
         heardAtBegin = heardAtNextBegin
         heardAtNextBegin = world.workers.map { $0.lastHeard(by: self) }
@@ -314,6 +337,9 @@ final class BrokerProcess {
         committing = nil
         committed = nil
         heardAtNextBegin.removeAll()
+        heartbeats.removeAll()
+        runsSince.removeAll()
+        cancelledSince.removeAll()
         loopWaitsForCommit = false
         isDraining = false
         isPaused = false
@@ -328,6 +354,9 @@ final class BrokerProcess {
         pages = FaultyReader(try disk.makeReader(), faults)
         isUp = true
         startedAt = now.instant
+        listensSince = now.instant
+        lastTurnAt = now.instant
+        handedOutAt = now.instant
         wake = now.instant
         world.epochIs(turn.state.numbers.epoch)
         lookAround()

@@ -13,7 +13,7 @@ final class ClientProcess {
         case discard(Stint_V1_DeadSelection, RequestID, dryRun: Bool)
         /// With what was known of the job when it was asked for.
         case get(JobID, Ledger.Job?)
-        case list(JobState?, String, limit: Int, cursor: Data, seen: Int)
+        case list(JobState?, String, limit: Int, cursor: Data, seen: Int, last: JobID?)
         case status(health: Bool)
         /// Records of the audit log after this one.
         case audit(after: UInt64)
@@ -38,6 +38,10 @@ final class ClientProcess {
     private var paused: [Link.ToPeer] = []
     private var isBreakUnnoticed = false
     private var nextCall = Instant.distantFuture
+    /// Jobs whose end it is to be told in this session.
+    private(set) var watching: Set<JobID> = []
+    /// Watches that were given up before they were answered.
+    private var givenUp: Set<UInt64> = []
 
     init(_ index: Int, name: String, link: Int, in world: Simulation) {
         self.index = index
@@ -59,9 +63,11 @@ final class ClientProcess {
         switch wish {
         case .watch(let id): watches[core.watch(at: world.now.instant)] = id
         case .unwatch(let id):
+            watching.remove(id)
             for request in watches.filter({ $0.value == id }).keys.sorted() {
                 core.unwatch(request)
                 watches[request] = nil
+                givenUp.insert(request)
             }
             // The broker is told, without an answer.
             if core.isWelcome, pausedUntil == nil { send(encode(wish, 0), in: world) }
@@ -108,6 +114,7 @@ final class ClientProcess {
     private func send(_ next: ClientSession.Next, in world: Simulation) {
         switch next {
         case .hello:
+            watching.removeAll()
             var hello = Stint_V1_ClientHello()
             hello.protocolMin = 1
             hello.protocolMax = 1
@@ -213,7 +220,7 @@ final class ClientProcess {
         case .auditAnswer(let answer):
             guard case .audit(let after) = answered(answer.request) else { return }
             audited(answer, after: after, in: world)
-        case .jobEvent(let event): _ = answered(event.request)
+        case .jobEvent(let event): told(answered(event.request), event)
         default: world.problem("a client was sent what is not for clients")
         }
     }
@@ -240,6 +247,7 @@ final class ClientProcess {
         switch wish {
         case .enqueue(let ids, _, let isConflict):
             world.expect(isConflict, "the enqueue of \(ids) was refused: \(refusal.message)")
+            for id in ids.dropFirst() { world.ledger.refused.insert(id) }
         case .nonsense: world.expect(refusal.code == .invalid, "nonsense was refused as \(refusal.code)")
         case .get(let id, let known):
             world.expect(
@@ -265,6 +273,17 @@ final class ClientProcess {
         world.expect(zip(fences, fences.dropFirst()).allSatisfy { $0 < $1 }, "\(id) is shown with fences \(fences)")
     }
 
+    /// The first answer to a watch says where the job stands; what follows says how it goes on, up to its end.
+    private func told(_ wish: Wish?, _ event: Stint_V1_JobEvent) {
+        guard let id = try? event.id.id(field: "job_event.id") else { return }
+        let isOver = event.state.state.map(\.isFinal) ?? true
+        if isOver {
+            watching.remove(id)
+        } else if case .watch = wish, !givenUp.contains(event.request) {
+            watching.insert(id)
+        }
+    }
+
     /// The records follow each other without a gap, each with the digest of the one before.
     private func audited(_ answer: Stint_V1_AuditAnswer, after: UInt64, in world: Simulation) {
         var last = after
@@ -281,13 +300,18 @@ final class ClientProcess {
     }
 
     private func listed(_ wish: Wish?, _ answer: Stint_V1_JobsAnswer, in world: Simulation) {
-        guard case .list(let state, let type, let limit, _, let seen) = wish else { return }
+        guard case .list(let state, let type, let limit, _, let seen, var last) = wish else { return }
         world.expect(answer.jobs.count <= limit, "a page of \(limit) jobs has \(answer.jobs.count)")
         for job in answer.jobs {
             world.expect(type.isEmpty || job.type == type, "a listing of \(type) shows a job of type \(job.type)")
+            guard state == nil, let id = try? job.id.id(field: "job.id") else { continue }
+            // The order of ids does not change while one turns the pages.
+            world.expect(
+                last.map { id < $0 } ?? true, "a listing shows \(id) behind \(last.map { "\($0)" } ?? "nothing")")
+            last = id
         }
         if !answer.cursor.isEmpty, seen < 5 {
-            ask(.list(state, type, limit: limit, cursor: answer.cursor, seen: seen + 1), in: world)
+            ask(.list(state, type, limit: limit, cursor: answer.cursor, seen: seen + 1, last: last), in: world)
         }
     }
 
@@ -325,7 +349,7 @@ final class ClientProcess {
             message.request = number
             message.id = Data(id)
             return .getJob(message)
-        case .list(let state, let type, let limit, let cursor, _):
+        case .list(let state, let type, let limit, let cursor, _, _):
             var message = Stint_V1_ListJobs()
             message.request = number
             message.state = Stint_V1_JobState(state)

@@ -1,4 +1,5 @@
 import StintCore
+import StintWire
 
 /// What the world was promised and did, written down as it happens: against it the broker is judged.
 struct Ledger {
@@ -23,6 +24,25 @@ struct Ledger {
         var reachedNobody = false
         /// Completions that were sent, whatever became of them.
         var completions: [FencingToken] = []
+        /// What the client asked for; nil for children.
+        var wish: Wish?
+        /// When a client first asked for the cancel, and a moment after which the broker decided it.
+        var cancelAskedAt: Instant?
+        var cancelDecidedAfter: Instant?
+    }
+
+    struct Wish {
+        var priority: Int16 = 0
+        /// 0: the policy's.
+        var attempts = 0
+        var start = IncomingGroup.Start.atOnce
+    }
+
+    /// What a worker said of an attempt that ended.
+    struct Said {
+        var outcome: Outcome
+        var isPermanent: Bool
+        var retryAfter: Duration?
     }
 
     /// A child that travels with a completion.
@@ -41,6 +61,9 @@ struct Ledger {
     var refusals: Set<LeaseReference> = []  // for lookup only
     /// The first answers to requests that are carried out once.
     var answers: [RequestID: UInt64] = [:]  // for lookup only
+    var said: [LeaseReference: Said] = [:]  // for lookup only
+    /// Jobs of requests that were refused as a whole.
+    var refused: Set<JobID> = []  // for lookup only
     var problems: [String] = []
 
     subscript(id: JobID) -> Job? { places[id].map { jobs[Int($0)] } }
@@ -68,7 +91,22 @@ struct Ledger {
     mutating func offered(_ id: JobID, as child: Child) { children.append((id, child)) }
     mutating func completionFails(_ lease: LeaseReference, becauseOf taken: JobID) { failing[lease] = taken }
     mutating func sentCompletion(_ lease: LeaseReference) { change(lease.id) { $0.completions.append(lease.token) } }
-    mutating func cancelAsked(_ id: JobID) { change(id) { $0.isCancelAsked = true } }
+    mutating func wished(_ id: JobID, _ wish: Wish) { change(id) { $0.wish = wish } }
+
+    mutating func cancelAsked(_ id: JobID, at now: Instant) {
+        change(id) {
+            $0.isCancelAsked = true
+            $0.cancelAskedAt = $0.cancelAskedAt ?? now
+        }
+    }
+
+    /// It is on disk that the job is to be cancelled.
+    mutating func cancelDecided(_ id: JobID, after begun: Instant) {
+        change(id) { job in
+            guard let asked = job.cancelAskedAt else { return }
+            job.cancelDecidedAfter = job.cancelDecidedAfter ?? max(asked, begun)
+        }
+    }
 
     /// What was promised of it is kept; its id is free again.
     mutating func wasRemoved(_ id: JobID) { change(id) { $0.mayBeRemoved = true } }

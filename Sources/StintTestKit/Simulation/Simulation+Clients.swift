@@ -64,7 +64,7 @@ extension Simulation {
         case 64..<73:
             guard let job = ledger.pick(&chance) else { return 1 }
             note("\(client.name) cancels \(job.id)")
-            ledger.cancelAsked(job.id)
+            ledger.cancelAsked(job.id, at: now.instant)
             client.ask(.cancel(job.id, freshRequest(&chance)), in: self)
         case 73..<79: replay(&chance, by: client)
         case 79..<82: discard(&chance, by: client)
@@ -79,7 +79,7 @@ extension Simulation {
             client.ask(
                 .list(
                     chance.pick(states) ?? nil, chance.percent(50) ? "" : chance.pick(LifeSettings.types) ?? "",
-                    limit: chance.magnitude(1...50), cursor: Data(), seen: 0), in: self)
+                    limit: chance.magnitude(1...50), cursor: Data(), seen: 0, last: nil), in: self)
         case 97: client.ask(.audit(after: UInt64(chance.int(0...5))), in: self)
         default: client.ask(.status(health: chance.percent(50)), in: self)
         }
@@ -107,11 +107,19 @@ extension Simulation {
             all += ids
             for id in ids {
                 ledger.offered(id, type: type, mayBeRemoved: type == LifeSettings.trash || settings.keepsFew)
+                ledger.wished(id, Self.wish(group))
             }
         }
         note("\(client.name) enqueues \(all.map(\.description))")
         client.ask(.enqueue(all, groups, isConflict: false), in: self)
         return all.count
+    }
+
+    private static func wish(_ group: Stint_V1_JobGroup) -> Ledger.Wish {
+        var wish = Ledger.Wish(priority: Int16(group.priority), attempts: Int(group.attempts))
+        if group.runAtMs != 0 { wish.start = .at(WallTime(milliseconds: group.runAtMs)) }
+        if group.delayMs > 0 { wish.start = .after(.milliseconds(Int64(group.delayMs))) }
+        return wish
     }
 
     private func options(_ group: inout Stint_V1_JobGroup, _ chance: inout Chance) {
@@ -140,10 +148,16 @@ extension Simulation {
         let isConflict = chance.percent(40)
         let payload = isConflict ? Array("\"other\"".utf8) : Self.payload(of: job.id)
         note("\(client.name) enqueues \(job.id) again\(isConflict ? ", as another job" : "")")
-        client.ask(
-            .enqueue(
-                [job.id], [SimulatedBroker.group([job.id], type: job.type, payload: payload)], isConflict: isConflict),
-            in: self)
+        var ids = [job.id]
+        var groups = [SimulatedBroker.group([job.id], type: job.type, payload: payload)]
+        if isConflict {
+            // What comes with it is not stored either.
+            let other = freshID(&chance)
+            ledger.offered(other, type: job.type, mayBeRemoved: settings.keepsFew)
+            ids.append(other)
+            groups.append(SimulatedBroker.group([other], type: job.type, payload: Self.payload(of: other)))
+        }
+        client.ask(.enqueue(ids, groups, isConflict: isConflict), in: self)
     }
 
     private func talkNonsense(_ chance: inout Chance, by client: ClientProcess) {

@@ -87,8 +87,16 @@ extension Simulation {
         for client in liveClients where client.unanswered > 0 {
             problem("\(client.unanswered) requests of \(client.name) were never answered")
         }
-        for worker in liveWorkers where !worker.session.unconfirmed.isEmpty {
+        for worker in liveWorkers where !worker.session.unconfirmed.isEmpty || !worker.settlements.isEmpty {
             problem("settlements of \(worker.name) were never confirmed")
+        }
+        for client in liveClients {
+            for id in client.watching where found[id]?.state.isFinal ?? false {
+                problem("\(id) is over, and \(client.name), which watches it, was not told")
+            }
+        }
+        for id in ledger.refused where found[id] != nil && !(ledger[id]?.mayBeRemoved ?? true) {
+            problem("\(id) was refused together with another job, and is stored")
         }
         expect(broker.turn.state.operations.all.isEmpty, "an operation never ended")
     }

@@ -69,19 +69,7 @@ extension Simulation {
     func brokerHears(_ body: [UInt8], at address: PeerAddress) {
         report.frames += 1
         report.mix(body)
-        guard let link = addresses[address], links[link].side == .worker, links[link].address == address,
-            let (session, isHello) = Self.peek(body)
-        else { return }
-        workers[links[link].peer].wasHeard(session: session, isHello: isHello, at: now.instant, life: broker.life)
-    }
-
-    /// The session of a frame of ours, which is its first field, and whether a worker's HELLO follows.
-    private static func peek(_ body: [UInt8]) -> (session: UInt64, isHello: Bool)? {
-        guard body.count > 10, body[0] == 0x09 else { return nil }
-        let session = body.withUnsafeBytes {
-            UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 1, as: UInt64.self))
-        }
-        return (session, body[9] == 0x52)
+        brokerListens(body, at: address)
     }
 
     // MARK: From the broker

@@ -31,7 +31,11 @@ extension Simulation {
 
     private func grants(_ assign: Stint_V1_Assign, to worker: WorkerProcess, isLate: Bool) throws {
         let assignments = try SimulatedPeer.assignments(assign)
-        for assignment in assignments {
+        let types = try SimulatedPeer.attempts(assign).map { assign.types[$0.type].name }
+        expect(
+            !isLate || assignments.contains { auditor.isGranted($0.id, $0.token) },
+            "a grant that waited for \(worker.name) leaves, and all of it is over")
+        for (assignment, type) in zip(assignments, types) {
             if isLate, !auditor.isGranted(assignment.id, assignment.token) { continue }
             guard let job = ledger[assignment.id] else {
                 problem("\(assignment.id) was never enqueued, and runs")
@@ -43,6 +47,7 @@ extension Simulation {
             expect(
                 assignment.payload == Self.payload(of: job.id) || job.mayBeRemoved,
                 "\(job.id) is run with another payload")
+            expect(job.type == type || job.mayBeRemoved, "\(job.id) is a job of \(job.type) and is run as \(type)")
             expect(job.completed == nil || job.mayBeRemoved, "\(job.id) is completed and is run again")
             expect(!job.isCancelled || job.mayBeRemoved, "\(job.id) was cancelled and is run again")
             expect(
@@ -55,6 +60,9 @@ extension Simulation {
                     "\(job.id) runs as attempt \(assignment.attempt), but \(row.attempt) of \(row.attemptsMax) counted")
             }
             let checkpoint = String(decoding: assignment.checkpoint, as: UTF8.self)
+            expect(
+                checkpoint.isEmpty || FencingToken(checkpoint) != nil,
+                "\(job.id) is given a state that no holder of it saved")
             if let saved = job.checkpoint, !job.mayBeRemoved {
                 // A later state, whose confirmation was lost, may have taken its place.
                 expect(!checkpoint.isEmpty, "\(job.id) lost the state that was saved under \(saved)")
@@ -76,7 +84,8 @@ extension Simulation {
         guard let job = ledger[lease.id], job.assigned == lease.token, job.worker >= 0 else { return }
         let worker = workers[job.worker]
         guard worker.isAlive, worker.holds(lease), !worker.hasLied, !job.isCancelAsked else { return }
-        if let began = worker.began(lease), now.instant >= began + settings.policy.timeout { return }
+        let policy = settings.policy
+        if let began = worker.began(lease), now.instant >= began + policy.timeout + policy.grace { return }
         let heardAt =
             worker.index < broker.heardAtBegin.count ? broker.heardAtBegin[worker.index] : broker.startedAt
         expect(
@@ -93,7 +102,14 @@ extension Simulation {
             guard let message = worker.session.unconfirmed.first(where: { $0.number == refused.number }),
                 let settlement = worker.settlements[message.key]
             else { continue }
-            ledger.refusals.insert(settlement.leases[Int(refused.index)])
+            let lease = settlement.leases[Int(refused.index)]
+            ledger.refusals.insert(lease)
+            // What is on record as it was said is confirmed, however often it is said.
+            if !worker.hasLied, let outcome = auditor.outcome(of: lease) {
+                expect(
+                    outcome != ledger.said[lease]?.outcome,
+                    "\(lease.id) is on record as \(outcome.name) under \(lease.token), and its settlement is refused")
+            }
         }
         for message in worker.session.unconfirmed where message.number > 0 && message.number <= settled.upTo {
             guard let settlement = worker.settlements[message.key] else { continue }

@@ -81,6 +81,7 @@ extension Simulation {
             var detail = Stint_V1_SettleDetail()
             detail.index = UInt32(index)
             detail.outcome = item.outcome
+            defer { ledger.said[item.attempt.lease] = Self.said(detail) }
             var result: [UInt8] = []
             switch item.outcome {
             case .completed:
@@ -95,6 +96,8 @@ extension Simulation {
             case .released, .cancelled: break
             case .failed, .errored, .timedOut, .crashed, .UNRECOGNIZED:
                 detail.error = "chance"
+                // Those of a failure are not stored.
+                if handlers.percent(15) { _ = addChildren(to: &detail, of: item.attempt.lease) }
                 detail.permanent = handlers.percent(8)
                 if handlers.percent(10) { detail.retryAfterMs = handlers.next() % 500 }
             }
@@ -105,6 +108,23 @@ extension Simulation {
             if detail != Self.plainDetail(index) { message.details.append(detail) }
         }
         return WorkerProcess.Settlement(message: message, leases: leases, completions: completions)
+    }
+
+    private static func said(_ detail: Stint_V1_SettleDetail) -> Ledger.Said {
+        let outcome: Outcome =
+            switch detail.outcome {
+            case .completed: .completed
+            case .failed: .failed
+            case .errored: .errored
+            case .timedOut: .timedOut
+            case .crashed: .crashed
+            case .cancelled: .cancelled
+            case .snoozed: .snoozed
+            case .released: .released
+            case .UNRECOGNIZED: .none
+            }
+        let retryAfter = detail.hasRetryAfterMs ? Duration.milliseconds(Int64(detail.retryAfterMs)) : nil
+        return Ledger.Said(outcome: outcome, isPermanent: detail.permanent, retryAfter: retryAfter)
     }
 
     private static func plainDetail(_ index: Int) -> Stint_V1_SettleDetail {

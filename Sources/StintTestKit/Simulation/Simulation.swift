@@ -58,6 +58,8 @@ package final class Simulation {
     /// The present and former connections, by address; for lookup only.
     var addresses: [PeerAddress: Int] = [:]
     var workers: [WorkerProcess] = []
+    /// Which of them each number on disk means; for lookup only.
+    var workerNumbers: [Int32: Int] = [:]
     var clients: [ClientProcess] = []
     var ledger = Ledger()
     var auditor: Auditor
@@ -168,6 +170,7 @@ package final class Simulation {
     }
 
     func setWallClock(ahead offset: Duration) {
+        auditor.wallClockMoved(to: now.wall)
         wallOffset = offset
         pass(until: now.instant)
     }
@@ -245,7 +248,10 @@ package final class Simulation {
             )
         }
         auditor.committed(batch, at: now)
+        judgeRows(of: batch)
+        grantsAreServed(in: batch)
         for lease in auditor.ended { leaseEnded(lease) }
+        for lease in auditor.cancelled { cancelIsEnforced(lease) }
         for id in auditor.removedNow { ledger.wasRemoved(id) }
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import StintCore
+import StintTransport
 import StintWire
 
 /// A worker's process in a simulated world: the real ``WorkerSession``, and around it what the library does with a
@@ -53,7 +54,18 @@ final class WorkerProcess {
     /// When the broker's process last read a frame of the present connection, and which process that was.
     private(set) var heardAt = Instant(nanoseconds: 0)
     private var heardBy = 0
-    private var greeted: (session: UInt64, life: Int) = (0, 0)
+    private var greeted: (session: UInt64, life: Int, address: PeerAddress?) = (0, 0, nil)
+    /// What each of the last heartbeats named.
+    private(set) var heartbeats: [UInt64: [LeaseReference]] = [:]
+    /// The batches that were open when the broker read of types that it withdrew, in this session.
+    var withdrawnAsOf: [String: UInt64] = [:]
+    /// Attempts that it ever began.
+    private(set) var begun: Set<LeaseReference> = []
+    private(set) var hasSaidGoodbye = false
+    /// When what was sent that was answered last: its leases are its own for a lease from there.
+    private var proof: WorkerProof
+    /// Of the last assign message of this session.
+    private var assignNumber: UInt64 = 0
     /// Since healing.
     var ranSinceHealing = 0
 
@@ -68,6 +80,7 @@ final class WorkerProcess {
         self.slots = slots
         self.link = link
         self.session = WorkerSession(session: session, lease: .seconds(15), heartbeat: .seconds(1), at: now)
+        proof = WorkerProof(at: now.instant)
     }
 
     func start(in world: Simulation) {
@@ -83,13 +96,24 @@ final class WorkerProcess {
     func began(_ lease: LeaseReference) -> Instant? { running.first { $0.attempt.lease == lease }?.began }
 
     /// The broker's process read a frame of the present connection. A sign of life is what comes in a session that it
-    /// knows.
-    func wasHeard(session: UInt64, isHello: Bool, at instant: Instant, life: Int) {
-        if isHello { greeted = (session, life) }
-        guard greeted.session == session, greeted.life == life else { return }
+    /// knows, from where that was begun.
+    func wasHeard(session: UInt64, isHello: Bool, at instant: Instant, address: PeerAddress, life: Int) {
+        if isHello { greeted = (session, life, address) }
+        wasSent(session: session, at: instant, address: address, life: life)
+    }
+
+    /// The same of a frame that lies there unread: nobody is silent whose word was not read.
+    func wasSent(session: UInt64, at instant: Instant, address: PeerAddress, life: Int) {
+        guard isServed(session, at: address, life: life) else { return }
         heardAt = instant
         heardBy = life
     }
+
+    func isServed(_ session: UInt64, at address: PeerAddress, life: Int) -> Bool {
+        greeted.session == session && greeted.life == life && greeted.address == address
+    }
+
+    func isGreeted(by broker: BrokerProcess) -> Bool { greeted.life == broker.life }
 
     /// The last sign of life that this process of the broker had of it; its own start counts for everybody.
     func lastHeard(by broker: BrokerProcess) -> Instant {
@@ -145,6 +169,7 @@ final class WorkerProcess {
     /// One round of its thread: what ended is settled, what may start starts, the session does the work of time.
     func work(in world: Simulation) {
         guard isAlive, pausedUntil == nil else { return }
+        session.clockRead(at: world.now, &actions)
         if isLying { lie(in: world) }
         settleEnded(in: world)
         perform(in: world)
@@ -178,6 +203,11 @@ final class WorkerProcess {
         while !session.isSuspended, running.count < slots, !waiting.isEmpty {
             let next = waiting.removeFirst()
             session.began(next.lease)
+            begun.insert(next.lease)
+            let silence = proof.silence(at: world.now.instant)
+            world.expect(
+                silence < world.settings.lease,
+                "\(name) starts \(next.lease.id) \(silence) after the last word that proves its leases")
             running.append(world.run(next, by: self))
             report(next.lease, in: world)
         }
@@ -208,7 +238,8 @@ final class WorkerProcess {
         message.id = Data(lease.id)
         message.epoch = lease.token.epoch
         message.sequence = lease.token.sequence
-        message.state = Data(lease.token.description.utf8)
+        // What a liar saves must not reach the next attempt.
+        message.state = Data((holds(lease) ? lease.token.description : "lie").utf8)
         send(.checkpoint(message), in: world)
     }
 
@@ -261,8 +292,13 @@ final class WorkerProcess {
         switch action {
         case .hello:
             world.note("\(name) says hello with session \(session.session.value)")
+            proof.greets(at: world.now.instant)
+            assignNumber = 0
             send(hello(in: world), in: world)
         case .heartbeat(let number):
+            heartbeats[number] = running.map(\.attempt.lease)
+            heartbeats[number &- 64] = nil
+            proof.asked(number, at: world.now.instant)
             send(.heartbeat(Stint_V1_Heartbeat(number: number, running: running.map(\.attempt.lease))), in: world)
         case .start, .suspend, .resume: break
         case .abandon(let lease):
@@ -283,6 +319,10 @@ final class WorkerProcess {
         case .drain: send(.drain(Stint_V1_Drain()), in: world)
         case .bye:
             world.note("\(name) ends")
+            world.expect(
+                waiting.isEmpty && running.isEmpty && settlements.isEmpty,
+                "\(name) says goodbye, with jobs that it runs or settlements that are not confirmed")
+            hasSaidGoodbye = true
             send(.bye(Stint_V1_Bye()), in: world)
             world.workerEnds(self)
         case .rebuild: world.breakConnection(link)
@@ -366,9 +406,16 @@ final class WorkerProcess {
             session.welcomed(
                 lease: .milliseconds(Int64(welcome.leaseMs)), heartbeat: .milliseconds(Int64(welcome.heartbeatMs)),
                 lost: lost, cancelled: cancelled, at: world.now, &actions)
+            proof.isWelcome()
+            isRid(of: lost, in: world)
             for type in withdrawn.sorted() { sendWithdraw(type, in: world) }
-        case .pong(let pong): session.pong(pong.number, at: world.now)
-        case .assign(let assign): assigned(try SimulatedPeer.attempts(assign), in: world)
+        case .pong(let pong):
+            proof.answered(pong.number)
+            session.pong(pong.number, at: world.now)
+        case .assign(let assign):
+            world.expect(assign.number > assignNumber, "\(name) is sent assign \(assign.number) behind \(assignNumber)")
+            assignNumber = assign.number
+            assigned(try SimulatedPeer.attempts(assign), in: world)
         case .settled(let settled):
             for refused in settled.refused {
                 guard let key = session.unconfirmed.first(where: { $0.number == refused.number })?.key else { continue }
@@ -382,6 +429,7 @@ final class WorkerProcess {
                     session.cancelRequested(leases, &actions)
                 } else {
                     session.revoked(leases, &actions)
+                    isRid(of: leases, in: world)
                 }
             }
         case .sayHello: session.lostSession(fresh: world.freshSession(), at: world.now, &actions)
@@ -391,6 +439,11 @@ final class WorkerProcess {
         case .refused(let refused): world.problem("\(name) was refused: \(refused.message)")
         default: world.problem("a worker was sent what is not for workers")
         }
+    }
+
+    /// What the broker says is lost is not run on.
+    private func isRid(of leases: [LeaseReference], in world: Simulation) {
+        for lease in leases where holds(lease) { world.problem("\(lease.id) is lost, and \(name) holds it") }
     }
 
     private func assigned(_ attempts: [Attempt], in world: Simulation) {
