@@ -3,7 +3,7 @@
 # checkout: make splits at spaces, and a path may hold one.
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test tsan asan sim fuzz build release format lint bench torture soak crash-images disk-faults
+.PHONY: help run up test tsan asan sim planted fuzz build release format lint bench torture soak crash-images disk-faults
 .PHONY: flips proto clean
 export DOCS
 
@@ -27,6 +27,9 @@ asan: ## The tests under AddressSanitizer and LeakSanitizer: make asan [TESTS=na
 
 sim: ## Simulated lives: make sim [SIM=A..B, or a time such as 3600s]
 	@scripts/sim "$(or $(SIM),600s)"
+
+planted: ## How soon simulated lives find planted bugs: make planted [BUGS="names"] [SEEDS=10000] [WRITE=1]
+	@scripts/planted $(if $(SEEDS),--seeds $(SEEDS)) $(if $(WRITE),--write) $(BUGS)
 
 build: ## Debug build
 	@scripts/build debug

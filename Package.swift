@@ -53,6 +53,7 @@ let package = Package(
             ? .executable(name: "stint-fuzz", targets: ["StintFuzz"])
             : .executable(name: "stint", targets: ["StintCLI"]),
         .executable(name: "stint-sim", targets: ["StintSim"]),
+        .executable(name: "stint-planted", targets: ["StintPlanted"]),
         .executable(name: "stint-disk", targets: ["StintDisk"]),
         .executable(name: "stint-torture", targets: ["StintTorture"]),
         .executable(name: "stint-documents", targets: ["StintDocuments"]),
@@ -110,6 +111,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .executableTarget(name: "StintSim", dependencies: ["StintTestKit", arguments], swiftSettings: strict),
+        .executableTarget(name: "StintPlanted", dependencies: [arguments], swiftSettings: strict),
         .executableTarget(name: "StintDisk", dependencies: ["StintTestKit", arguments], swiftSettings: strict),
         .executableTarget(
             name: "StintTorture",
@@ -159,6 +161,6 @@ let package = Package(
             name: "StintCLITests", dependencies: ["StintCLI", "Stint", "StintCore", "StintWire", logging],
             swiftSettings: strict),
         .testTarget(name: "PapersTests", dependencies: ["Papers", "Stint", logging], swiftSettings: strict),
-        .testTarget(name: "TidyTests", swiftSettings: strict),
+        .testTarget(name: "TidyTests", dependencies: ["StintPlanted"], swiftSettings: strict),
     ] + fuzzing
 )

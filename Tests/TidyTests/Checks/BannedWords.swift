@@ -14,7 +14,9 @@ struct BannedWord: Sendable {
     private static let clock = "take the `Moment` that the loop read once for this turn"
     private static let chance = "take a `SeededRandom` as an argument, so that the same seed gives the same trace"
     private static let terminal = "log through swift-log, or return the text to the command that prints it"
-    private static let programs = ["Sources/StintCLI/", "Sources/StintSim/", "Sources/StintTorture/"]
+    private static let programs = [
+        "Sources/StintCLI/", "Sources/StintSim/", "Sources/StintPlanted/", "Sources/StintTorture/",
+    ]
     private static let sleeping = "await the event itself, or move time by hand in a simulation"
 
     static let all: [BannedWord] =

@@ -26,7 +26,7 @@ enum Imports {
     /// A folder of tests mirrors a target, or is one of the few that look at all of them.
     static func findings(inTestFolders paths: some Sequence<String>, rooms: [String: Room] = Room.all) -> [Finding] {
         let known = Set(rooms.keys.map { $0 + "Tests" }).union([
-            "StintSimulationTests", "StintEndToEndTests", "FuzzTests", "TidyTests",
+            "StintSimulationTests", "StintEndToEndTests", "FuzzTests", "TidyTests", "PlantedBugs",
         ])
         let folders = Set(
             paths.compactMap { path -> String? in

@@ -88,6 +88,7 @@ struct Room: Sendable {
         "StintTestKit": Room([], instead: ["StintCLI": "start the built `stint` as a process instead"], isOpen: true),
         "StintSim": Room([], instead: ["StintCLI": "start the built `stint` as a process instead"], isOpen: true),
         "StintDisk": Room([], instead: ["StintCLI": "start the built `stint` as a process instead"], isOpen: true),
+        "StintPlanted": Room(["ArgumentParser"] + system),
         "StintTorture": Room(
             ["Stint", "StintCore", "ArgumentParser", "GRDB", "GRDBSQLite"] + system,
             instead: [
