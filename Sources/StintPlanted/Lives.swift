@@ -10,7 +10,7 @@ struct Lives {
     }
 
     /// The longest of lives takes some seconds; one that takes so long goes on for ever.
-    private static let patience: Duration = .seconds(240)
+    private static let patience: Duration = .seconds(120)
 
     let simulator: String
     /// The bug that is awake.

@@ -85,6 +85,8 @@ final class BrokerProcess {
     /// Nothing is under way in it.
     var isQuiet: Bool { isUp && committing == nil && committed == nil && look { $0.isQuiet } }
 
+    var hasReadAllOfWorkers: Bool { fromWorkers.isEmpty && blocked.isEmpty }
+
     // MARK: Frames
 
     func deliver(_ body: [UInt8], from side: Link.Side, at address: PeerAddress) {

@@ -19,6 +19,14 @@ final class ClientProcess {
         case audit(after: UInt64)
         case watch(JobID)
         case unwatch(JobID)
+
+        /// By which a repetition is known; of those that are carried out once.
+        var request: RequestID? {
+            switch self {
+            case .cancel(_, let request), .replay(_, let request, _), .discard(_, let request, _): request
+            case .enqueue, .nonsense, .get, .list, .status, .audit, .watch, .unwatch: nil
+            }
+        }
     }
 
     let index: Int
@@ -38,8 +46,12 @@ final class ClientProcess {
     private var paused: [Link.ToPeer] = []
     private var isBreakUnnoticed = false
     private var nextCall = Instant.distantFuture
+    /// Over which it was welcomed; it may not have noticed yet that there is another.
+    private(set) var connection: UInt32 = 0
     /// Jobs whose end it is to be told in this session.
     private(set) var watching: Set<JobID> = []
+    /// Requests that are carried out once and were answered; their repetitions may be answered as well.
+    private var done: [UInt64: Wish] = [:]  // for lookup only
     /// Watches that were given up before they were answered.
     private var givenUp: Set<UInt64> = []
 
@@ -194,7 +206,9 @@ final class ClientProcess {
 
     private func take(_ message: Stint_V1_Envelope.OneOf_Message, in world: Simulation) {
         switch message {
-        case .clientWelcome(let welcome): core.welcomed(windowBytes: Int(clamping: welcome.windowBytes))
+        case .clientWelcome(let welcome):
+            if !core.isWelcome { connection = world.links[link].generation }
+            core.welcomed(windowBytes: Int(clamping: welcome.windowBytes))
         case .sayHello: core.begin(world.freshSession(), at: world.now.instant)
         case .enqueued(let answer):
             for request in answer.requests { stored(answered(request), in: world) }
@@ -202,15 +216,18 @@ final class ClientProcess {
             for item in answer.refused { refused(item, in: world) }
         case .refused(let refusal): refused(refusal, in: world)
         case .cancelled(let answer):
-            guard case .cancel(let id, let request) = answered(answer.request) else { return }
+            guard let wish = answered(answer.request) ?? done[answer.request],
+                case .cancel(let id, let request) = wish
+            else { return }
+            done[answer.request] = wish
             world.note("\(id) is cancelled\(answer.wasRunning ? " while it runs" : "")")
-            world.isSameAnswer(to: request, answer.wasRunning ? 1 : 0)
+            world.isSameAnswer(to: request, answer.wasRunning ? 1 : 0, wish)
             if !answer.wasRunning { world.ledger.cancelled(id) }
         case .operationAnswer(let answer):
-            switch answered(answer.request) {
-            case .replay(_, let request, _), .discard(_, let request, _):
-                world.isSameAnswer(to: request, answer.jobs << 32 | answer.operation)
-            default: break
+            guard let wish = answered(answer.request) ?? done[answer.request] else { return }
+            done[answer.request] = wish
+            if let request = wish.request {
+                world.isSameAnswer(to: request, answer.jobs << 32 | answer.operation, wish)
             }
         case .jobAnswer(let answer): shown(answered(answer.request), answer.job, in: world)
         case .jobsAnswer(let answer): listed(answered(answer.request), answer, in: world)
@@ -220,7 +237,7 @@ final class ClientProcess {
         case .auditAnswer(let answer):
             guard case .audit(let after) = answered(answer.request) else { return }
             audited(answer, after: after, in: world)
-        case .jobEvent(let event): told(answered(event.request), event)
+        case .jobEvent(let event): told(answered(event.request), event, in: world)
         default: world.problem("a client was sent what is not for clients")
         }
     }
@@ -238,11 +255,18 @@ final class ClientProcess {
 
     private func refused(_ refusal: Stint_V1_Refused, in world: Simulation) {
         // It took nothing of the request. The next broker is asked, or this one a little later.
-        if refusal.code == .draining, core.refusedByDraining(refusal.request) { return }
-        guard let wish = answered(refusal.request) else { return }
+        if refusal.code == .draining {
+            _ = core.refusedByDraining(refusal.request)
+            return
+        }
         if refusal.code == .storeFull {
+            guard let wish = answered(refusal.request) else { return }
             refusedForNow.append(wish)
             return world.askAgainSoon(self)
+        }
+        guard let wish = answered(refusal.request) ?? done[refusal.request] else { return }
+        if let request = wish.request, world.ledger.answers[request] != nil {
+            world.problem("a request that was carried out is refused when it is repeated: \(refusal.message)")
         }
         switch wish {
         case .enqueue(let ids, _, let isConflict):
@@ -271,11 +295,19 @@ final class ClientProcess {
         // Fences rise along the attempts.
         let fences = job.attempts.map(\.fence)
         world.expect(zip(fences, fences.dropFirst()).allSatisfy { $0 < $1 }, "\(id) is shown with fences \(fences)")
+        for attempt in job.attempts {
+            guard let token = FencingToken(attempt.fence),
+                let number = world.ledger.attempts[LeaseReference(id: id, token: token)]
+            else { continue }
+            world.expect(
+                number == Int(attempt.number), "\(id) ran as attempt \(number), which is shown as \(attempt.number)")
+        }
     }
 
     /// The first answer to a watch says where the job stands; what follows says how it goes on, up to its end.
-    private func told(_ wish: Wish?, _ event: Stint_V1_JobEvent) {
+    private func told(_ wish: Wish?, _ event: Stint_V1_JobEvent, in world: Simulation) {
         guard let id = try? event.id.id(field: "job_event.id") else { return }
+        world.note("\(name) hears that \(id) is \(event.state)")
         let isOver = event.state.state.map(\.isFinal) ?? true
         if isOver {
             watching.remove(id)

@@ -61,6 +61,10 @@ struct Ledger {
     var refusals: Set<LeaseReference> = []  // for lookup only
     /// The first answers to requests that are carried out once.
     var answers: [RequestID: UInt64] = [:]  // for lookup only
+    /// Those requests, in the order of their answers.
+    var carriedOut: [ClientProcess.Wish] = []
+    /// The attempt that each lease was said to be for.
+    var attempts: [LeaseReference: Int] = [:]  // for lookup only
     var said: [LeaseReference: Said] = [:]  // for lookup only
     /// Jobs of requests that were refused as a whole.
     var refused: Set<JobID> = []  // for lookup only

@@ -39,6 +39,10 @@ struct Link {
     var latencyMicroseconds: Int
     var toBroker = Lane<ToBroker>()
     var toPeer = Lane<ToPeer>()
+    /// There is a connection, and nothing is under way on it.
+    var isStill: Bool {
+        address != nil && !isBlocked && unsent.isEmpty && toBroker.isEmpty && toPeer.isEmpty
+    }
     /// Sent while there was no connection.
     var unsent: [[UInt8]] = []
     /// The peer takes nothing: frames pile up at the broker.
@@ -50,6 +54,8 @@ struct Link {
         var held: Deque<Frame> = []
         var passage = Passage.open
         var lastArrival = Instant(nanoseconds: 0)
+
+        var isEmpty: Bool { frames.isEmpty && held.isEmpty && passage == .open }
 
         /// When a frame that is sent now arrives: not before the one before it.
         mutating func arrival(_ wanted: Instant) -> Instant {

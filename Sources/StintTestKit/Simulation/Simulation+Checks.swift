@@ -5,9 +5,31 @@ extension Simulation {
     /// disk. Walks everything, so it is done a few times in a life.
     func checkInvariants() {
         guard broker.isUp else { return }
+        checkHolders()
         for sentence in StintCore.checkInvariants(broker.turn.state) { problem(sentence) }
         guard broker.isQuiet else { return }
         report.quietChecks += 1
         for sentence in BrokerAgainstDisk(broker.turn.state, broker.image).problems { problem(sentence) }
+    }
+
+    /// While nothing is on its way between the broker and a worker, both name the same leases.
+    func checkHolders() {
+        guard broker.isUp, broker.isQuiet else { return }
+        for worker in liveWorkers where worker.session.phase == .serving && worker.pausedUntil == nil && !worker.hasLied
+        {
+            guard links[worker.link].isStill, broker.hasReadAllOfWorkers, let address = links[worker.link].address,
+                worker.isServed(worker.session.session.value, at: address, life: broker.life),
+                let slot = broker.turn.state.workers.slot(of: worker.session.session)
+            else { continue }
+            var next = broker.turn.state.workers[slot].firstLease
+            while next >= 0 {
+                let entry = broker.turn.state.jobs[next]
+                next = entry.lease.next
+                let lease = LeaseReference(id: entry.row.id, token: entry.lease.token)
+                expect(
+                    worker.holds(lease) || worker.session.unconfirmed.contains { $0.leases.contains(lease) },
+                    "\(lease.id) is leased to \(worker.name) under \(lease.token), and that does not know it")
+            }
+        }
     }
 }

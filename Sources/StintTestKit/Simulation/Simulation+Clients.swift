@@ -59,7 +59,8 @@ extension Simulation {
     private func ask(_ chance: inout Chance, by client: ClientProcess) -> Int {
         switch chance.int(0...99) {
         case 0..<58: return enqueue(&chance, by: client)
-        case 58..<63: enqueueAgain(&chance, by: client)
+        case 58..<62: enqueueAgain(&chance, by: client)
+        case 62: askOnceMore(&chance, by: client)
         case 63..<64: talkNonsense(&chance, by: client)
         case 64..<73:
             guard let job = ledger.pick(&chance) else { return 1 }
@@ -70,7 +71,9 @@ extension Simulation {
         case 79..<82: discard(&chance, by: client)
         case 82..<87:
             guard let job = recent(&chance) else { return 1 }
-            client.ask(chance.percent(80) ? .watch(job.id) : .unwatch(job.id), in: self)
+            let wish: ClientProcess.Wish = chance.percent(80) ? .watch(job.id) : .unwatch(job.id)
+            note("\(client.name) asks for \(wish)")
+            client.ask(wish, in: self)
         case 87..<92:
             guard let job = ledger.pick(&chance) else { return 1 }
             client.ask(.get(job.id, job), in: self)
@@ -98,7 +101,9 @@ extension Simulation {
         let most = chance.percent(3) ? 60 : 6
         for _ in 0...chance.int(0...2) {
             let type = chance.pick(LifeSettings.types) ?? LifeSettings.types[0]
-            let ids = (0..<chance.int(1...most)).map { _ in freshID(&chance) }
+            var ids = (0..<chance.int(1...most)).map { _ in freshID(&chance) }
+            // One may come twice.
+            if chance.percent(2) { ids.append(ids[chance.int(0...ids.count - 1)]) }
             var group = SimulatedBroker.group(ids, type: type, payload: [])
             group.payloads = Data(ids.flatMap(Self.payload))
             group.payloadBytes = ids.map { UInt32(Self.payload(of: $0).count) }
@@ -160,6 +165,14 @@ extension Simulation {
         client.ask(.enqueue(ids, groups, isConflict: isConflict), in: self)
     }
 
+    /// A request that was carried out and answered, as by somebody who does not know that. In ten hours its answer may be
+    /// forgotten.
+    private func askOnceMore(_ chance: inout Chance, by client: ClientProcess) {
+        guard plan.length == .ordinary, let wish = chance.pick(ledger.carriedOut.suffix(40)) else { return }
+        note("\(client.name) asks for \(wish) once more")
+        client.ask(wish, in: self)
+    }
+
     private func talkNonsense(_ chance: inout Chance, by client: ClientProcess) {
         let id = freshID(&chance)
         var group = SimulatedBroker.group([id], type: LifeSettings.types[0], payload: Self.payload(of: id))
@@ -201,7 +214,8 @@ extension Simulation {
     // MARK: Answers
 
     /// A request that is repeated gets the first answer.
-    func isSameAnswer(to request: RequestID, _ answer: UInt64) {
+    func isSameAnswer(to request: RequestID, _ answer: UInt64, _ wish: ClientProcess.Wish) {
+        if ledger.answers[request] == nil { ledger.carriedOut.append(wish) }
         let first = ledger.answers[request] ?? answer
         ledger.answers[request] = first
         expect(first == answer, "a repeated request was answered with \(answer), and with \(first) before")

@@ -90,7 +90,7 @@ extension Simulation {
         for worker in liveWorkers where !worker.session.unconfirmed.isEmpty || !worker.settlements.isEmpty {
             problem("settlements of \(worker.name) were never confirmed")
         }
-        for client in liveClients {
+        for client in liveClients where client.connection == links[client.link].generation {
             for id in client.watching where found[id]?.state.isFinal ?? false {
                 problem("\(id) is over, and \(client.name), which watches it, was not told")
             }

@@ -7,6 +7,7 @@ extension Simulation {
     func strike(_ fault: LifePlan.PlannedFault) {
         report.faultsLeft -= 1
         guard !isHealed else { return }
+        checkHolders()
         report.faults[fault.kind, default: 0] += 1
         var chance = Chance(plan.seed, .faults, fault.number + 1)
         note("fault \(fault.number): \(fault.kind.rawValue)")
@@ -41,7 +42,10 @@ extension Simulation {
         case .peerNotReading:
             guard let link = anyLink(&chance) else { return }
             links[link].isBlocked = true
-            events.add(.heals(.reads(link: link)), at: now.instant + chance.milliseconds(1...3_000))
+            let length = chance.milliseconds(1...3_000)
+            events.add(.heals(.reads(link: link)), at: now.instant + length)
+            // Its process may have been stopped before that, and go on after it.
+            if links[link].side == .worker, chance.percent(40) { pause(workers[links[link].peer], length * 2) }
         case .noise: noise(&chance)
         case .workerKilled: if let worker = chance.pick(liveWorkers) { killWorker(worker) }
         case .workerPaused: if let worker = chance.pick(liveWorkers) { pause(worker, pauseLength(&chance)) }

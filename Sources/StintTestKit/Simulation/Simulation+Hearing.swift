@@ -29,6 +29,8 @@ extension Simulation {
     private static let helloTag: UInt8 = 10 << 3 | 2
     private static let heartbeatTag: UInt8 = 11 << 3 | 2
     private static let withdrawTag: UInt8 = 15 << 3 | 2
+    /// The first of two bytes; the second is 1.
+    private static let drainTag: UInt8 = (16 << 3 & 0x7F) | 0x80 | 2
 
     /// A frame has come as far as the broker's process, which may read it later.
     func arrivesAtProcess(_ body: [UInt8], at address: PeerAddress) {
@@ -41,14 +43,14 @@ extension Simulation {
         guard let (worker, session, tag) = speaker(body, at: address) else {
             // Somebody who is gone; his HELLO begins a session all the same.
             if let link = addresses[address], links[link].side == .worker, Self.peek(body)?.tag == Self.helloTag {
-                workers[links[link].peer].withdrawnAsOf.removeAll()
+                workers[links[link].peer].beginsAnew()
             }
             return
         }
         worker.wasHeard(
             session: session, isHello: tag == Self.helloTag, at: now.instant, address: address, life: broker.life)
         switch tag {
-        case Self.helloTag: worker.withdrawnAsOf.removeAll()
+        case Self.helloTag: worker.beginsAnew()
         case Self.heartbeatTag:
             guard worker.isServed(session, at: address, life: broker.life),
                 case .heartbeat(let heartbeat)? = try? Frame.decode(body).message
@@ -59,6 +61,9 @@ extension Simulation {
                 case .withdraw(let withdraw)? = try? Frame.decode(body).message
             else { return }
             worker.withdrawnAsOf[withdraw.type] = broker.turn.state.openBatch
+        case Self.drainTag where body[10] == 1:
+            guard worker.isServed(session, at: address, life: broker.life) else { return }
+            worker.drainingAsOf = worker.drainingAsOf ?? broker.turn.state.openBatch
         default: break
         }
     }
@@ -100,7 +105,11 @@ extension Simulation {
             workerNumbers[row.number] = workers.firstIndex { $0.instance == row.instance }
         }
         for grant in auditor.newGrants {
-            guard let index = workerNumbers[grant.worker], !workers[index].withdrawnAsOf.isEmpty else { continue }
+            guard let index = workerNumbers[grant.worker] else { continue }
+            if let asOf = workers[index].drainingAsOf, batch.number > asOf {
+                problem("\(workers[index].name) drains, and is given more")
+            }
+            guard !workers[index].withdrawnAsOf.isEmpty else { continue }
             for entry in grant.entries {
                 guard let id = auditor.id(serial: entry.serial), let job = ledger[id],
                     let asOf = workers[index].withdrawnAsOf[job.type], batch.number > asOf

@@ -42,6 +42,9 @@ extension Simulation {
                 continue
             }
             expect(
+                isLate || broker.turn.state.isLeased(job.id, under: assignment.token),
+                "\(job.id) leaves under \(assignment.token), and that lease is over")
+            expect(
                 assignment.token > job.assigned,
                 "\(job.id): the token \(assignment.token) does not rise above \(job.assigned)")
             expect(
@@ -69,6 +72,7 @@ extension Simulation {
                 expect(checkpoint >= saved.description, "\(job.id) is given an older state than that of \(saved)")
             }
             ledger.assigned(job.id, assignment.token, to: worker.index)
+            ledger.attempts[assignment.lease] = assignment.attempt
         }
     }
 

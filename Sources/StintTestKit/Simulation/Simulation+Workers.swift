@@ -60,6 +60,8 @@ extension Simulation {
         // The worker enforces the timeout; one that lies does not.
         if outcome == .timedOut || (time > attempt.timeout && !worker.isLying) {
             (time, outcome) = (attempt.timeout, .timedOut)
+            // And some handlers take part of their grace to stop.
+            if chance.percent(50) { time += chance.milliseconds(0...Int(settings.policy.grace.inMilliseconds) * 3 / 4) }
         }
         // What ends at about the same time is settled together, as it is by a thread that has more to do.
         let grid = settings.settleGridNanoseconds
@@ -173,8 +175,15 @@ extension Simulation {
             handlers.percent(70)
             ? job.assigned
             : FencingToken(epoch: job.assigned.epoch, sequence: job.assigned.sequence + UInt64(handlers.int(1...50)))
-        let lease = LeaseReference(id: job.id, token: token)
-        guard !worker.holds(lease), job.worker != worker.index else { return nil }
+        var lease = LeaseReference(id: job.id, token: token)
+        if job.worker == worker.index {
+            // Of its own jobs it names a lease that was over before.
+            guard job.assigned.sequence > 1 else { return nil }
+            lease.token = FencingToken(
+                epoch: job.assigned.epoch,
+                sequence: job.assigned.sequence - UInt64(handlers.int(1...min(50, Int(job.assigned.sequence) - 1))))
+        }
+        guard !worker.holds(lease), ledger.said[lease] == nil else { return nil }
         note("\(worker.name) lies about \(lease.id) under \(lease.token)")
         var message = Self.columns([lease], microseconds: [1])
         let lie = Array("\"lie\"".utf8)

@@ -59,6 +59,7 @@ final class WorkerProcess {
     private(set) var heartbeats: [UInt64: [LeaseReference]] = [:]
     /// The batches that were open when the broker read of types that it withdrew, in this session.
     var withdrawnAsOf: [String: UInt64] = [:]
+    var drainingAsOf: UInt64?
     /// Attempts that it ever began.
     private(set) var begun: Set<LeaseReference> = []
     private(set) var hasSaidGoodbye = false
@@ -111,6 +112,12 @@ final class WorkerProcess {
 
     func isServed(_ session: UInt64, at address: PeerAddress, life: Int) -> Bool {
         greeted.session == session && greeted.life == life && greeted.address == address
+    }
+
+    /// The broker reads its HELLO, and forgets what held in the session before.
+    func beginsAnew() {
+        withdrawnAsOf.removeAll()
+        drainingAsOf = nil
     }
 
     func isGreeted(by broker: BrokerProcess) -> Bool { greeted.life == broker.life }
