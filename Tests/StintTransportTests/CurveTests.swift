@@ -325,6 +325,20 @@ extension TransportSuite {
             #expect(!sentence.contains(file.pair.secret.exposed))
         }
 
+        // Goal: a credential of systemd can be used, and nothing looser. Method: the rule itself, since a test cannot be
+        // two users.
+        @Test("a file that root lent to one user may carry the bit of its group, and no other may")
+        func lentByRoot() {
+            #expect(KeyFile.isPrivate(mode: 0o100_440, owner: 0, reader: 1_000))
+            #expect(KeyFile.isPrivate(mode: 0o100_640, owner: 0, reader: 1_000))
+            for mode: mode_t in [0o444, 0o404, 0o460, 0o450, 0o441] {
+                #expect(!KeyFile.isPrivate(mode: mode, owner: 0, reader: 1_000), "\(String(mode, radix: 8))")
+            }
+            #expect(!KeyFile.isPrivate(mode: 0o440, owner: 0, reader: 0))
+            #expect(!KeyFile.isPrivate(mode: 0o440, owner: 1_000, reader: 1_000))
+            #expect(KeyFile.isPrivate(mode: 0o400, owner: 1_000, reader: 1_000))
+        }
+
         @Test("what is no key file is refused without a word of its content")
         func damaged() throws {
             let folder = try TemporaryFolder()

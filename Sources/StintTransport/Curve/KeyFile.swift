@@ -79,7 +79,7 @@ package struct KeyFile: Sendable {
         guard fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
             throw KeyFileError("the key file \"\(path)\" is not a file. Name the file that holds the key.")
         }
-        guard facts.st_mode & 0o077 == 0 else {
+        guard isPrivate(mode: facts.st_mode, owner: facts.st_uid, reader: geteuid()) else {
             let mode = String(facts.st_mode & 0o777, radix: 8)
             throw KeyFileError(
                 """
@@ -97,6 +97,15 @@ package struct KeyFile: Sendable {
             throw KeyFileError("the key file \"\(path)\" cannot be a key: it is too long, or cannot be read.")
         }
         return Array(bytes[..<count])
+    }
+
+    /// Whether nobody but its owner and its reader can read or change it.
+    ///
+    /// A file of root that another user reads may be readable by its group: so systemd lays out what `LoadCredential=`
+    /// gives a unit with `User=` (mode 0440, where the bits of the group stand for an access list that names that user;
+    /// systemd issue 29435). Root gave it to whom it wanted.
+    package static func isPrivate(mode: mode_t, owner: uid_t, reader: uid_t) -> Bool {
+        mode & (owner == 0 && reader != 0 ? 0o037 : 0o077) == 0
     }
 
     // MARK: Writing
