@@ -173,6 +173,9 @@ import Testing
         try broker.replaceKeys([admin])
         #expect(broker.received(by: web).isForbidden)
         #expect(try broker.hello(client: broker.connect(producer)).isForbidden)
+        let taken = try broker.auditRows().filter { $0.kind == .keyRevoked }.map(\.what)
+        #expect(
+            taken.contains("key \(producer.name), taken off the list") && !taken.contains { $0.contains(admin.name) })
     }
 
     @Test("a key ends at its time, to the millisecond, live sessions too")
@@ -297,6 +300,22 @@ import Testing
         cut.removeFirst()
         cut[0].number = 1
         #expect(AuditChain.fault(in: cut, after: nil) != nil)
+    }
+
+    @Test("a log whose beginning or end was cut off is not whole; one that grew too long lost its beginning rightly")
+    func ends() {
+        func row(_ number: Int64) -> AuditRow {
+            AuditRow(
+                number: number, at: WallTime(milliseconds: 1), kind: .cancelled, who: "a", what: "b", count: 1,
+                previous: AuditChain.start, digest: AuditChain.start)
+        }
+        #expect(AuditChain.fault(from: nil, to: nil, written: 0) == nil)
+        #expect(AuditChain.fault(from: nil, to: nil, written: 3) == "records 1 to 3 are missing at its end")
+        #expect(AuditChain.fault(from: row(1), to: row(7), written: 7) == nil)
+        #expect(AuditChain.fault(from: row(1), to: row(8), written: 7) == nil)  // one more since it was asked
+        #expect(AuditChain.fault(from: row(1), to: row(6), written: 7) == "records 7 to 7 are missing at its end")
+        #expect(AuditChain.fault(from: row(2), to: row(1_000_000), written: 1_000_000) != nil)
+        #expect(AuditChain.fault(from: row(2), to: row(1_000_001), written: 1_000_001) == nil)
     }
 
     @Test("SHA-256 is the standard's")

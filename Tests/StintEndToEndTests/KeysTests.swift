@@ -1,5 +1,7 @@
 import Foundation
 import Glibc
+import StintCore
+import StintStore
 import Testing
 
 extension EndToEnd {
@@ -278,6 +280,85 @@ extension EndToEnd {
             try await locked.broker?.terminate()
         }
 
+        // Goal: a revocation is not missed because the list could not be read at the moment it changed. Method: a list
+        // that the broker refuses (others may write it) takes the place of the old one; then it is put right, which
+        // changes neither its time nor its size.
+        @Test("a changed list that cannot be read is tried again until it can")
+        func listTrouble() async throws {
+            let locked = try Locked(Self.pool)
+            let cluster = locked.cluster
+            try await locked.key("operator", "--role operator")
+            let web = try await locked.key("web", "--role producer")
+            let before = cluster.contents(".stint/keys/known.json")
+            try await locked.start()
+            #expect(try await cluster.stint("enqueue", "a", environment: locked.environment(web)).code == 0)
+            #expect(try await cluster.stint("keys", "revoke", "web").code == 0)
+            let revoked = cluster.contents(".stint/keys/known.json")
+            try await eventually("the revocation") {
+                try await cluster.stint("enqueue", "a", environment: locked.environment(web)).code == 4 ? () : nil
+            }
+            let list = cluster.path(".stint/keys/known.json")
+            func replace(_ text: String, mode: mode_t) throws {
+                try text.write(toFile: list + ".new", atomically: false, encoding: .utf8)
+                #expect(chmod(list + ".new", mode) == 0 && rename(list + ".new", list) == 0)
+            }
+            try replace(before, mode: 0o600)
+            try await eventually("the key to count again") {
+                try await cluster.stint("enqueue", "a", environment: locked.environment(web)).code == 0 ? () : nil
+            }
+            try replace(revoked, mode: 0o666)
+            let broker = try #require(locked.broker)
+            try await broker.errorLine("the refusal of the list") {
+                $0.contains("stays as it was") && $0.contains("chmod 600")
+            }
+            #expect(try await cluster.stint("enqueue", "a", environment: locked.environment(web)).code == 0)
+            #expect(chmod(list, 0o600) == 0)
+            try await eventually("the revocation that was behind it") {
+                try await cluster.stint("enqueue", "a", environment: locked.environment(web)).code == 4 ? () : nil
+            }
+            #expect(broker.errorLines.count { $0.contains("stays as it was") } == 1)
+            try await broker.terminate()
+            // A broker that starts without the list says so instead of knowing nobody.
+            #expect(unlink(list) == 0)
+            let without = try await cluster.stint("broker")
+            #expect(without.code == 2 && without.errorText.contains("known.json\" is gone"), "\(without.errorText)")
+        }
+
+        // Goal: what somebody with the store in his hands takes out of the audit log shows. Method: a broker writes some
+        // records and stops; its store is opened as a broker would open it, so that every page is sealed, and the oldest
+        // records are removed; the next broker serves it, and the command reads it.
+        @Test("an audit log whose beginning was cut off does not pass for a whole one")
+        func auditTampered() async throws {
+            let locked = try Locked(Self.pool)
+            let cluster = locked.cluster
+            let boss = try await locked.key("operator", "--role operator")
+            try await locked.start()
+            for _ in 0..<3 {
+                let job = try await cluster.stint("enqueue", "a", environment: locked.environment(boss)).text
+                let cancelled = try await cluster.stint("cancel", job, environment: locked.environment(boss))
+                #expect(cancelled.code == 0, "\(cancelled.errorText)")
+            }
+            func verify() async throws -> Output {
+                try await cluster.stint("audit", "--verify", environment: locked.environment(boss))
+            }
+            let whole = try await verify()
+            #expect(whole.code == 0 && whole.text.hasPrefix("3 records, 1 to 3, whole"), "\(whole.text)")
+            try await locked.broker?.terminate()
+
+            let store = try SQLiteStore(path: cluster.path("store/stint.db"))
+            let recovered = try store.recover(at: WallTime(milliseconds: 0))
+            var batch = Batch(number: recovered.batch + 1, numbers: recovered.numbers)
+            batch.rows.append(.auditForgotten(upTo: 1))
+            try store.commit(batch)
+            while try store.maintain(isIdle: true) {}
+            store.close()
+
+            try await locked.start()
+            let cut = try await verify()
+            #expect(cut.code == 1 && cut.errorText.contains("the records before 2 are missing"), "\(cut.errorText)")
+            try await locked.broker?.terminate()
+        }
+
         @Test("a worker whose key is refused tries on, and says why")
         func workerTriesOn() async throws {
             let locked = try Locked(Self.pool)
@@ -340,6 +421,21 @@ extension EndToEnd {
             let rotated = try await cluster.stint("keys", "rotate-server")
             #expect(rotated.code == 0 && rotated.text.utf8.count == 40)
             let new = try await locked.key("second", "--role operator")
+            func code(_ address: String, _ key: String) async throws -> Int32 {
+                try await cluster.stint("status", "--connect", address, environment: ["STINT_KEY_FILE": key]).code
+            }
+            // A broker that is started again before its file has a place for the former key locks nobody out.
+            try cluster.write(
+                "cluster.json",
+                """
+                { "broker": { "clients": "ipc://c1", "workers": "ipc://w1" }, "security": {},
+                  "store": { "url": "sqlite:store/stint.db" } }
+                """)
+            let early = try await cluster.broker()
+            try await early.errorLine("a warning") { $0.contains("new key does not count yet") }
+            #expect(try await code("ipc://c1", old) == 0)
+            #expect(try await code("ipc://c1", new) == 4)
+            try await early.terminate()
             try cluster.write(
                 "cluster.json",
                 """
@@ -348,9 +444,6 @@ extension EndToEnd {
                   "store": { "url": "sqlite:store/stint.db" } }
                 """)
             let broker = try await cluster.broker()
-            func code(_ address: String, _ key: String) async throws -> Int32 {
-                try await cluster.stint("status", "--connect", address, environment: ["STINT_KEY_FILE": key]).code
-            }
             #expect(try await code("ipc://c1", old) == 0)
             #expect(try await code("ipc://c2", new) == 0)
             #expect(try await code("ipc://c1", new) == 4)

@@ -140,9 +140,12 @@ extension BrokerTurn {
         state.clocksRead(now, into: &effects)
         self.keys = keys
         nextExpiry = keys.nextExpiry(after: now.wall)
+        // Also one that was made and revoked between two looks, and one that somebody took out of the list by hand.
         for key in keys.all where key.revokedAt != nil && former[key.publicKey]?.revokedAt == nil {
-            guard former[key.publicKey] != nil else { continue }
             audit.record(.keyRevoked, who: "the list of keys", what: "key \(key.name)", at: now)
+        }
+        for key in former.all where key.revokedAt == nil && keys[key.publicKey] == nil {
+            audit.record(.keyRevoked, who: "the list of keys", what: "key \(key.name), taken off the list", at: now)
         }
         endUnentitled(former: former, at: now)
         absorb()

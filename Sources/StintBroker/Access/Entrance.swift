@@ -29,8 +29,8 @@ struct Entrance: Sendable {
         if former == nil, security.formerClients != nil || security.formerWorkers != nil {
             logger.notice("no server keys are being exchanged; the endpoints of the former one are not bound")
         }
-        clients = Self.door("clients", server, former, at: security.formerClients, in: context)
-        workers = Self.door("workers", server, former, at: security.formerWorkers, in: context)
+        clients = Self.door("clients", server, former, at: security.formerClients, in: context, logger)
+        workers = Self.door("workers", server, former, at: security.formerWorkers, in: context, logger)
         // Each connection is a file; some are kept for the store and for other connections.
         let room = OpenFiles.raiseLimit().map { Int(clamping: $0.now) / 5 * 2 } ?? .max
         gate = try Gate(
@@ -42,14 +42,23 @@ struct Entrance: Sendable {
             control: control, logger: logger)
     }
 
+    /// While the former key has no place of its own, it goes on to count in its old one: a broker that is started again
+    /// between the making of the new key and the change of cluster.json would lock everybody out otherwise.
     private static func door(
-        _ domain: String, _ server: KeyPair, _ former: KeyPair?, at endpoint: String?, in context: ZMQContext
+        _ domain: String, _ server: KeyPair, _ former: KeyPair?, at endpoint: String?, in context: ZMQContext,
+        _ logger: Logger
     ) -> Door {
         var place: (endpoint: String, secret: SecretKey)?
         if let former, let endpoint { place = (endpoint, former.secret) }
+        let secret = place == nil ? (former ?? server).secret : server.secret
+        if former != nil, place == nil {
+            logger.warning(
+                "the server's new key does not count yet: cluster.json has no \"security.former\" for the former one",
+                metadata: ["socket": "\(domain)"])
+        }
         return Door(
-            security: ServerSecurity(secret: server.secret, domain: domain), count: ConnectionCount(in: context),
-            former: place)
+            security: ServerSecurity(secret: secret, domain: domain), count: ConnectionCount(in: context), former: place
+        )
     }
 
     /// Begins to judge who may connect.

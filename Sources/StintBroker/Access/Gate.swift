@@ -14,6 +14,8 @@ final class Gate: Sendable {
         var keys: KnownKeys
         /// By who, for the audit log. Few: known keys by name, and one for all unknown ones.
         var refused: [String: RefusedKnock] = [:]
+        /// Why the list could not be read when it was last tried.
+        var trouble: KeyFileError?
     }
 
     /// One socket's door.
@@ -45,7 +47,7 @@ final class Gate: Sendable {
         self.folder = folder
         self.doors = doors
         firstSeen = Self.facts(of: folder.listFile)
-        firstKeys = try folder.known()
+        firstKeys = try folder.list()
         state = Mutex(State(keys: firstKeys))
         self.control = control
         self.logger = logger
@@ -82,23 +84,33 @@ final class Gate: Sendable {
             if !refused.isEmpty { control.knocked(refused) }
             let now = Self.facts(of: folder.listFile)
             guard now != seen else { continue }
+            // What could not be read is read again at the next look: what was in the way may go (no file can be opened
+            // while strangers hold all of them), and the change that it hides may be a revocation.
+            guard reload() else { continue }
             seen = now
-            reload()
         }
     }
 
     func stop() { end.wake() }
 
-    private func reload() {
+    /// - Returns: False when the list cannot be read. Each reason is said once.
+    private func reload() -> Bool {
         do {
-            // A list that was taken away is no list without keys: somebody moved it, and nobody is to gain or lose by that.
-            guard access(folder.listFile, F_OK) == 0 else { throw KeyFileError("\"\(folder.listFile)\" is gone.") }
-            let keys = try folder.known()
-            state.withLock { $0.keys = keys }
+            let keys = try folder.list()
+            state.withLock { state in
+                state.keys = keys
+                state.trouble = nil
+            }
             control.keysChanged(keys)
             logger.info("the list of keys was changed", metadata: ["keys": "\(keys.all.count)"])
+            return true
         } catch {
-            logger.error("the list of keys stays as it was", metadata: ["reason": "\(error)"])
+            let isNew = state.withLock { state in
+                defer { state.trouble = error }
+                return state.trouble != error
+            }
+            if isNew { logger.error("the list of keys stays as it was", metadata: ["reason": "\(error)"]) }
+            return false
         }
     }
 

@@ -135,6 +135,17 @@ package struct KeyFolder: Sendable {
         return try KeyList.read(listFile)
     }
 
+    /// The list as a broker needs it. One that is gone is no list without keys: the server's key was made with it, so
+    /// somebody took it away, and nobody is to gain or lose by that.
+    package func list() throws(KeyFileError) -> KnownKeys {
+        guard access(listFile, F_OK) == 0 || errno != ENOENT else {
+            throw KeyFileError(
+                "the list of keys \"\(listFile)\" is gone. Put it back from a backup, or make keys with `stint keys new`."
+            )
+        }
+        return try KeyList.read(listFile)
+    }
+
     /// Puts a list in the place of the one that is there: whole, or not at all. Within ``change(_:)``.
     package func write(_ keys: KnownKeys) throws {
         let fresh = "\(path)/.known.json.new"

@@ -4,8 +4,9 @@ import StintCore
 /// The chain of the audit log: each record's digest covers what it says and the digest of the one before, so that no
 /// record can be changed, taken out or put in without every later digest being wrong.
 ///
-/// What a chain cannot show is that its end was cut off, or that all of it was written anew by somebody who owns the
-/// file: note the last digest elsewhere, and compare (`stint audit --verify` prints it).
+/// That its beginning was cut off shows as well: it may lack only what makes it longer than ``AuditLog/recordsMax``. What
+/// a chain cannot show is that its end was cut off while no broker ran, or that all of it was written anew by somebody who
+/// owns the file: note the last digest elsewhere, and compare (`stint audit --verify` prints it).
 package enum AuditChain {
     package static let digestBytes = 32
     /// Of the record before the first.
@@ -30,6 +31,20 @@ package enum AuditChain {
         var digest = [UInt8](repeating: 0, count: digestBytes)
         crypto_hash_sha256(&digest, bytes, UInt64(bytes.count))
         return digest
+    }
+
+    /// Checks where a log begins and ends, whatever is between. Nil: where it should.
+    ///
+    /// - Parameters:
+    ///   - first: The first and the last record that is there; nil for both: none.
+    ///   - written: The number of the last one that the broker has written.
+    package static func fault(from first: AuditRow?, to last: AuditRow?, written: Int64) -> String? {
+        let found = last?.number ?? 0
+        guard found >= written else {
+            return "records \(found + 1) to \(written) are missing at its end"
+        }
+        guard let first, first.number > 1, found - first.number + 1 < AuditLog.recordsMax else { return nil }
+        return "the records before \(first.number) are missing: of fewer than \(AuditLog.recordsMax) none is removed"
     }
 
     /// Checks records that follow each other. Nil: whole.

@@ -59,16 +59,25 @@ struct Audit: AsyncParsableCommand {
     private func check(_ client: StintClient) async throws {
         var (first, previous): (AuditRow?, AuditRow?)
         var count = 0
+        // As of the first question; what is written meanwhile may or may not be read. Its answer came when the record was
+        // on disk, and read before that: so whoever misses the end asks once more.
+        var written: Int64?
+        var hasAskedAgain = false
+        func check(_ fault: String?) throws {
+            if let fault { throw CommandError(.failure, "the audit log is not whole: \(fault)") }
+        }
         while true {
-            let rows = try await client.audit(after: Int(previous?.number ?? 0), limit: Limits.listMax).rows
-            if let fault = AuditChain.fault(in: rows, after: previous) {
-                throw CommandError(.failure, "the audit log is not whole: \(fault)")
-            }
+            let (rows, last) = try await client.audit(after: Int(previous?.number ?? 0), limit: Limits.listMax)
+            written = written ?? Int64(last)
+            try check(AuditChain.fault(in: rows, after: previous))
             count += rows.count
             first = first ?? rows.first
             previous = rows.last ?? previous
-            if rows.count < Limits.listMax { break }
+            guard rows.count < Limits.listMax else { continue }
+            if hasAskedAgain || previous?.number ?? 0 >= written ?? 0 { break }
+            hasAskedAgain = true
         }
+        try check(AuditChain.fault(from: first, to: previous, written: written ?? 0))
         guard let first, let last = previous else { return StandardError.write("stint: no records") }
         if json {
             var line = JSONLine()
