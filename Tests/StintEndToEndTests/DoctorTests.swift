@@ -116,6 +116,66 @@ extension EndToEnd {
             #expect(found.first?["code"].string?.hasPrefix("store.") == true && found.first?["severity"] == "problem")
         }
 
+        // Goal: on a cluster with keys the doctor asks with a key, as every command, and looks at the keys themselves.
+        // Method: one broker, one list, and what an operator may do wrong with them, one after the other.
+        @Test("with keys it asks the broker with the operator's, and tells of those that end, are open or unreadable")
+        func keys() async throws {
+            let cluster = try Cluster(Self.settings + #", "security": {}"#)
+            for words in ["operator --role operator", "web --role producer", "eyes --role auditor --expires 15d"] {
+                let made = try await cluster.shell("$stint keys new \(words)")
+                #expect(made.code == 0, "\(made.errorText)")
+            }
+            let broker = try await cluster.broker()
+            let healthy = try await findings(cluster, expecting: 0)
+            #expect(codes(healthy) == [], "\(healthy)")
+            let page = try await cluster.stint("doctor")
+            #expect(page.lines.last?.contains("with the broker at ipc://") == true, "\(page.text)")
+
+            // One ends within 14 days; one is over, and is told until it is revoked.
+            for words in ["soon --role producer --expires 13d", "brief --role producer --expires 1s"] {
+                #expect(try await cluster.shell("$stint keys new \(words)").code == 0)
+            }
+            try await eventually("the end of a key") {
+                try await cluster.stint("keys", "list").text.contains("expired") ? () : nil
+            }
+            let ending = try await findings(cluster, expecting: 1)
+            #expect(codes(ending) == ["keys.expiring", "keys.expired"])
+            #expect(ending.contains { $0["sentence"].string?.contains("soon expires in 12 days") == true }, "\(ending)")
+            for name in ["soon", "brief"] { #expect(try await cluster.stint("keys", "revoke", name).code == 0) }
+
+            // What others may read, and the folder itself.
+            #expect(chmod(cluster.path(".stint/keys/web.key"), 0o644) == 0)
+            #expect(try await codes(findings(cluster, expecting: 1)) == ["keys.readable"])
+            #expect(chmod(cluster.path(".stint/keys/web.key"), 0o600) == 0)
+            #expect(chmod(cluster.path(".stint/keys"), 0o755) == 0)
+            #expect(try await codes(findings(cluster, expecting: 1)) == ["keys.folder"])
+            #expect(chmod(cluster.path(".stint/keys"), 0o700) == 0)
+
+            // A key that may not ask, one that is no key any more, and none at all.
+            for key in ["web", "soon"] {
+                let file = cluster.path(".stint/keys/\(key).key")
+                let output = try await cluster.stint("doctor", "--json", environment: ["STINT_KEY_FILE": file])
+                #expect(output.code == 0, "\(output.errorText)")
+                #expect(try codes(output.lines.map { try JSON($0) }) == ["broker.not-asked"], "\(output.text)")
+            }
+            let boss = cluster.path(".stint/keys/operator.key")
+            #expect(rename(boss, boss + ".away") == 0)
+            let unable = try await findings(cluster, expecting: 0)
+            #expect(codes(unable) == ["broker.not-asked"])
+            #expect(unable.contains { $0["sentence"].string?.contains("stint keys new operator") == true }, "\(unable)")
+            #expect(rename(boss + ".away", boss) == 0)
+
+            // A list that cannot be read, and an exchange that is under way.
+            let list = cluster.contents(".stint/keys/known.json")
+            try cluster.write(".stint/keys/known.json", "{")
+            #expect(try await codes(findings(cluster, expecting: 1)) == ["keys.list"])
+            try cluster.write(".stint/keys/known.json", list)
+            #expect(chmod(cluster.path(".stint/keys/known.json"), 0o600) == 0)
+            #expect(try await cluster.stint("keys", "rotate-server").code == 0)
+            #expect(try await codes(findings(cluster, expecting: 0)) == ["keys.exchange"])
+            try await broker.terminate()
+        }
+
         @Test("a mistake in the file is told as every command tells it")
         func mistake() async throws {
             let cluster = try Cluster(#""pols": {}"#)

@@ -44,29 +44,37 @@ struct DoctorCommand: AsyncParsableCommand {
     // MARK: Facts
 
     private func gather(_ cluster: ClusterConfig) async throws -> DoctorFacts {
-        let broker = try await Self.broker(cluster)
-        return DoctorFacts(
-            cluster: cluster, broker: broker, host: .now(),
+        var facts = DoctorFacts(
+            cluster: cluster, broker: nil, host: .now(),
             store: StoreLook.facts(of: cluster.store.location, isWhole: whole))
+        KeyLook.look(at: cluster, into: &facts)
+        do {
+            facts.broker = try await Self.broker(cluster)
+        } catch let error as CommandError {
+            facts.whyNotAsked = error.message
+        } catch let error as StintError {
+            switch error.code {
+            case .unreachable, .outcomeUnknown: break
+            case .notAdmitted, .forbidden, .configuration: facts.whyNotAsked = error.description
+            default: throw error
+            }
+        }
+        return facts
     }
 
-    /// Nil when none answers.
-    private static func broker(_ cluster: ClusterConfig) async throws -> DoctorFacts.Broker? {
-        let client = try StintClient(connectingTo: cluster.broker.clients, connectPatience: .seconds(1))
+    private static func broker(_ cluster: ClusterConfig) async throws -> DoctorFacts.Broker {
+        let client = try StintClient(
+            connectingTo: cluster.broker.clients, key: try cluster.commandKey(), connectPatience: .seconds(1))
         defer { client.close() }
         func now() -> WallTime { DoctorFacts.HostFacts.clock() }
-        do {
-            // The first question pays for the connection, which is no part of the clock's error.
-            _ = try await client.status(timeout: .seconds(5))
-            let askedAt = now()
-            let status = try await client.status(withHealth: true, timeout: .seconds(5))
-            let answeredAt = now()
-            try await Task.sleep(for: DoctorFacts.askedAgainAfter)
-            let later = try await client.status(withHealth: true, timeout: .seconds(5))
-            return DoctorFacts.Broker(status: status, later: later, askedAt: askedAt, answeredAt: answeredAt)
-        } catch let error as StintError where error.code == .unreachable || error.code == .outcomeUnknown {
-            return nil
-        }
+        // The first question pays for the connection, which is no part of the clock's error.
+        _ = try await client.status(timeout: .seconds(5))
+        let askedAt = now()
+        let status = try await client.status(withHealth: true, timeout: .seconds(5))
+        let answeredAt = now()
+        try await Task.sleep(for: DoctorFacts.askedAgainAfter)
+        let later = try await client.status(withHealth: true, timeout: .seconds(5))
+        return DoctorFacts.Broker(status: status, later: later, askedAt: askedAt, answeredAt: answeredAt)
     }
 
     private static func summary(_ findings: [Finding], _ facts: DoctorFacts) -> String {

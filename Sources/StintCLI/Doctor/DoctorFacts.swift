@@ -18,12 +18,16 @@ struct DoctorFacts: Sendable {
     static let askedAgainAfter: Duration = .seconds(2)
 
     var cluster: ClusterConfig
-    /// Nil: none answered.
+    /// Nil: none answered, or none could be asked.
     var broker: Broker?
+    /// Why the broker could not be asked, where that is a matter of keys.
+    var whyNotAsked: String?
     var host: HostFacts
     var store: StoreFacts
-    /// Those of the cluster that can be seen from this host.
+    /// Those of the cluster that can be seen from this host and have not been revoked.
     var keys: [Key] = []
+    /// Nil: there is none on this host, or the cluster has no keys.
+    var keyFolder: KeyFolderFacts?
 
     struct Key: Sendable {
         var name: String
@@ -31,6 +35,15 @@ struct DoctorFacts: Sendable {
         var expiresAt: WallTime?
         /// Where its secret half lies, if it lies on this host.
         var secretFile: StoreFacts.File?
+    }
+
+    /// The folder in which the keys lie.
+    struct KeyFolderFacts: Sendable {
+        var folder: StoreFacts.File
+        /// Why the list of keys cannot be read.
+        var listTrouble: String?
+        /// There are two keys of the server.
+        var isExchanging = false
     }
 
     /// This host.

@@ -43,3 +43,8 @@ struct Finding: Hashable, Sendable {
         return line
     }
 }
+
+extension String {
+    /// As a part of a finding: other sentences of Stint end with one.
+    var withoutFullStop: String { hasSuffix(".") ? String(dropLast()) : self }
+}

@@ -219,7 +219,15 @@ import Testing
             ("tcp://10.0.0.7:7411", true), ("tcp://[2001:db8::1]:7411", true),
         ])
     func addresses(address: String, isOpen: Bool) {
-        #expect(HealthyCluster.codes { $0.cluster.broker.bind.clients = address } == (isOpen ? ["address.open"] : []))
+        let findings = HealthyCluster.findings { $0.cluster.broker.bind.clients = address }
+        #expect(findings.map(\.code) == (isOpen ? ["address.open"] : []))
+        // Without keys no broker starts there.
+        #expect(findings.allSatisfy { $0.severity == .problem })
+        let locked = HealthyCluster.findings {
+            $0.cluster.broker.bind.clients = address
+            $0.cluster.security = .init()
+        }
+        #expect(locked.map(\.code) == findings.map(\.code) && locked.allSatisfy { $0.severity == .note })
     }
 
     @Test("a key is told 14 days before it expires, and from its end on; a secret that others may read is told")
@@ -234,6 +242,41 @@ import Testing
         #expect(codes(0) == ["keys.expired"])
         #expect(HealthyCluster.codes { $0.keys[0].expiresAt = nil } == [])
         #expect(HealthyCluster.codes { $0.keys[0].secretFile?.mode = 0o100_640 } == ["keys.readable"])
+    }
+
+    @Test("a folder of keys that is open, a list that cannot be read, and an exchange of the server's key are told")
+    func keyFolder() {
+        func findings(_ change: (inout DoctorFacts.KeyFolderFacts, inout ClusterConfig) -> Void) -> [Finding] {
+            HealthyCluster.findings {
+                var folder = DoctorFacts.KeyFolderFacts(folder: .init(path: "/keys", mode: 0o040_700))
+                $0.cluster.security = .init()
+                change(&folder, &$0.cluster)
+                $0.keyFolder = folder
+            }
+        }
+        #expect(findings { _, _ in } == [])
+        let open = findings { folder, _ in folder.folder.mode = 0o040_750 }
+        #expect(open.map(\.code) == ["keys.folder"] && open[0].severity == .problem)
+        let damaged = findings { folder, _ in folder.listTrouble = "\"/keys/known.json\" is damaged. Restore it." }
+        #expect(damaged.map(\.code) == ["keys.list"] && damaged[0].severity == .problem)
+        #expect(damaged[0].fix.hasSuffix("is damaged. Restore it"))
+        let begun = findings { folder, _ in folder.isExchanging = true }
+        #expect(begun.map(\.code) == ["keys.exchange"] && begun[0].severity == .warning)
+        let placed = findings { folder, cluster in
+            folder.isExchanging = true
+            cluster.security?.former = .init(clients: "ipc:///c", workers: "ipc:///w")
+        }
+        #expect(placed.map(\.code) == ["keys.exchange"] && placed[0].severity == .note)
+    }
+
+    @Test("a broker that could not be asked for want of a key is not called absent")
+    func notAsked() {
+        let findings = HealthyCluster.findings {
+            $0.hasBroker = false
+            $0.whyNotAsked = "this key is of role producer and may not read the status."
+        }
+        #expect(findings.map(\.code) == ["broker.not-asked"] && findings[0].severity == .warning)
+        #expect(findings[0].sentence.hasSuffix("may not read the status"))
     }
 
     @Test("versions with known faults, and a broker of another release")

@@ -77,12 +77,17 @@ struct HealthyCluster {
             secretFile: .init(path: "/keys/tools.key", mode: 0o100_600))
     ]
 
+    var keyFolder: DoctorFacts.KeyFolderFacts?
+    var whyNotAsked: String?
+
     var facts: DoctorFacts {
         let broker = DoctorFacts.Broker(
             status: ClusterStatus(status), later: ClusterStatus(later ?? status),
             askedAt: WallTime(milliseconds: Self.now.milliseconds - 5),
             answeredAt: WallTime(milliseconds: Self.now.milliseconds + 5))
-        return DoctorFacts(cluster: cluster, broker: hasBroker ? broker : nil, host: host, store: store, keys: keys)
+        return DoctorFacts(
+            cluster: cluster, broker: hasBroker ? broker : nil, whyNotAsked: whyNotAsked, host: host, store: store,
+            keys: keys, keyFolder: keyFolder)
     }
 
     /// The codes of all findings, after a change.

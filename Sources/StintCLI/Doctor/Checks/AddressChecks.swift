@@ -6,10 +6,17 @@ enum AddressChecks {
         [("clients", facts.cluster.broker.clientsBind), ("workers", facts.cluster.broker.workersBind)]
             .compactMap { what, address in
                 guard isReachable(address) else { return nil }
+                let sentence = "other hosts can reach what the broker binds for \(what): \(address)"
+                guard facts.cluster.security != nil else {
+                    return Finding(
+                        .problem, "address.open", "\(sentence), and without keys no broker starts there",
+                        fix: "make keys (`stint keys new operator --role operator`) and put \"security\": {} into "
+                            + "cluster.json, or bind loopback or an ipc:// path in \"broker.bind\"")
+                }
                 return Finding(
-                    .warning, "address.open", "other hosts can reach what the broker binds for \(what): \(address)",
+                    .note, "address.open", sentence + "; whoever has no key gets no further than the handshake",
                     fix:
-                        "bind loopback or an ipc:// path in \"broker.bind\", or let a firewall admit only the hosts of the cluster"
+                        "let a firewall admit only the hosts of the cluster: a handshake costs the broker some work, too"
                 )
             }
     }

@@ -7,7 +7,7 @@ enum BrokerChecks {
     static let commitMax: Duration = .milliseconds(50)
 
     static func findings(_ facts: DoctorFacts) -> [Finding] {
-        guard let broker = facts.broker else { return [absence(facts)] }
+        guard let broker = facts.broker else { return [facts.whyNotAsked.map(notAsked) ?? absence(facts)] }
         var findings: [Finding] = []
         if broker.status.isDraining {
             findings.append(
@@ -37,6 +37,13 @@ enum BrokerChecks {
                     fix: "free space until the disk has 128 MiB left; the broker lays it down by itself"))
         }
         return findings
+    }
+
+    /// It may be as well as can be. What only it knows is not looked at.
+    private static func notAsked(_ why: String) -> Finding {
+        Finding(
+            .warning, "broker.not-asked", "the broker could not be asked: \(why.withoutFullStop)",
+            fix: "name the key of an operator or an auditor in STINT_KEY_FILE, and run this again")
     }
 
     private static func absence(_ facts: DoctorFacts) -> Finding {

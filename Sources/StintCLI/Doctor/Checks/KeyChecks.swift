@@ -7,7 +7,42 @@ enum KeyChecks {
 
     static func findings(_ facts: DoctorFacts) -> [Finding] {
         let now = facts.broker?.status.health?.wall ?? facts.host.now
-        return facts.keys.flatMap { expiry($0, now) + mode($0) }
+        return (facts.keyFolder.map { folder($0, facts.cluster) } ?? [])
+            + facts.keys.flatMap { expiry($0, now) + mode($0) }
+    }
+
+    private static func folder(_ found: DoctorFacts.KeyFolderFacts, _ cluster: ClusterConfig) -> [Finding] {
+        var findings: [Finding] = []
+        if found.folder.mode & 0o077 != 0 {
+            findings.append(
+                Finding(
+                    .problem, "keys.folder",
+                    "the folder of keys \(found.folder.path) is open to other users (mode "
+                        + "\(String(found.folder.mode & 0o7777, radix: 8))), so no broker starts",
+                    fix: "run `chmod 700 \(found.folder.path)`"))
+        }
+        if let trouble = found.listTrouble {
+            findings.append(
+                Finding(
+                    .problem, "keys.list",
+                    "the list of keys cannot be read: a broker that runs goes by the one it had before, and none starts",
+                    fix: "mend this: \(trouble.withoutFullStop)"))
+        }
+        if found.isExchanging {
+            let former = cluster.security?.former
+            let isPlaced = former?.clients != nil && former?.workers != nil
+            findings.append(
+                isPlaced
+                    ? Finding(
+                        .note, "keys.exchange", "the server's key is being exchanged, and both count",
+                        fix: "end it with `stint keys rotate-server --finish` when every peer has the new one")
+                    : Finding(
+                        .warning, "keys.exchange",
+                        "the server has a new key, which does not count yet where cluster.json names no place for the "
+                            + "former one",
+                        fix: "go on with the second step of `stint keys rotate-server --help`"))
+        }
+        return findings
     }
 
     private static func expiry(_ key: DoctorFacts.Key, _ now: WallTime) -> [Finding] {
@@ -17,7 +52,9 @@ enum KeyChecks {
             return [
                 Finding(
                     .problem, "keys.expired", "the key \(key.name) has expired, and whoever has it is refused",
-                    fix: "make another with `stint keys new`, hand it out, and remove this one")
+                    fix:
+                        "make another with `stint keys new` and hand it out; nothing is said of a key that `stint keys revoke` ended"
+                )
             ]
         }
         guard left <= warnedBefore else { return [] }
