@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import StintCore
 import StintTestKit
 import Testing
@@ -139,6 +140,70 @@ import Testing
         let again = try StoreRestore.restore(backup, to: path, at: WallTime(milliseconds: 5_000))
         #expect(again.kept != kept && again.epoch >= recovered.numbers.epoch)
         #expect(try ready(kept) == 8)
+    }
+
+    // Method: the n-th renaming fails, then every one from there on but those that put things back.
+    @Test("a restore that cannot move a file leaves the store as it was", arguments: 1...3)
+    func immovable(_ failing: Int) throws {
+        let scenario = try scenario()
+        try insert(4, scenario, total: 4)
+        _ = try StoreBackup.take(of: path, to: backup)
+        try insert(4, scenario, total: 8)
+        scenario.close()
+        try Data().write(to: URL(fileURLWithPath: path + "-wal"))
+        var calls = 0
+        let error = #expect(throws: StoreError.self) {
+            try StoreRestore.restore(backup, to: path, at: WallTime(milliseconds: 5_000)) { from, to in
+                calls += 1
+                errno = EACCES
+                return calls != failing && rename(from, to) == 0
+            }
+        }
+        #expect(error?.code == .notWritable && error?.description.contains("The store is as it was.") == true)
+        #expect(try ready(path) == 8)
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path(""))
+        #expect(!names.contains { $0.contains(".before-") || $0.contains(".restoring") }, "\(names)")
+        try SQLiteStore(path: path).close()
+    }
+
+    @Test("two backups of one name at a time: the second is refused, and the first becomes whole")
+    func sameName() throws {
+        let scenario = try scenario()
+        defer { scenario.close() }
+        try insert(3, scenario, total: 3)
+        // The first is under way: it has its file, and has not given it its name.
+        let first = try NewFile(backup)
+        let error = #expect(throws: StoreError.self) { try StoreBackup.take(of: path, to: backup) }
+        #expect(error?.code == .exists && error?.description.contains("another backup") == true)
+        #expect(FileManager.default.fileExists(atPath: first.path))
+        try first.name()
+        #expect(!FileManager.default.fileExists(atPath: first.path))
+        // What a process that was killed left behind is in nobody's way.
+        let other = folder.path("other.db")
+        try Data(repeating: 7, count: 100_000).write(to: URL(fileURLWithPath: other + ".partial"))
+        #expect(try StoreBackup.take(of: path, to: other).jobs == 3)
+        #expect(!FileManager.default.fileExists(atPath: other + ".partial"))
+    }
+
+    // Method: a file that claims to be larger than any disk, and holds nothing.
+    @Test("a copy that would fill the disk is refused before it is begun")
+    func noRoom() throws {
+        let scenario = try scenario()
+        try insert(4, scenario, total: 4)
+        _ = try StoreBackup.take(of: path, to: backup)
+        scenario.close()
+        let size = try #require(FileManager.default.attributesOfItem(atPath: path)[.size] as? Int64)
+        let room = try DiskSpace.free(at: path)
+        #expect(truncate(path, off_t(room - 60 * 1_048_576)) == 0)
+        let other = folder.path("other.db")
+        let taking = #expect(throws: StoreError.self) { try StoreBackup.take(of: path, to: other) }
+        #expect(taking?.code == .full && taking?.description.contains("another disk") == true)
+        #expect(!FileManager.default.fileExists(atPath: other + ".partial"))
+        #expect(truncate(path, off_t(size)) == 0)
+        #expect(truncate(backup, off_t(room)) == 0)
+        let restoring = #expect(throws: StoreError.self) { try StoreRestore.restore(backup, to: path, at: .none) }
+        #expect(restoring?.code == .full)
+        try SQLiteStore(path: path).close()
     }
 
     @Test("a restore into an empty place makes the store")

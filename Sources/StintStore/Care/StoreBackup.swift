@@ -36,6 +36,9 @@ package enum StoreBackup {
         if !lock.isHeld { try LogCheck.check(source + "-wal") }
         let file = try NewFile(target)
         do {
+            // The log too: what is in it may all be new pages.
+            try DiskSpace.requireRoom(
+                forCopyOf: DiskSpace.bytes(of: source) + DiskSpace.bytes(of: source + "-wal"), at: target)
             let report = try StoreError.translating { try copy(source, reached: lock.noted, to: file) }
             try file.name()
             return report
@@ -66,10 +69,14 @@ package enum StoreBackup {
 }
 
 /// A file that gets its name when it is whole, and never takes one that is taken.
-struct NewFile {
+///
+/// It is written beside its target and locked meanwhile, so that a second backup of the same name (a job of cron that the
+/// first has outlived) neither removes what the first writes nor gives it a name before it is whole.
+final class NewFile {
     let target: String
     /// Where it is written, beside its target.
     let path: String
+    private let lock: Int32
 
     init(_ target: String) throws(StoreError) {
         self.target = target
@@ -77,15 +84,34 @@ struct NewFile {
         guard access(target, F_OK) != 0 else {
             throw StoreError(.exists, "\(target) is there already, and nothing is overwritten. Name another file.")
         }
-        // Left by a process that was killed over it.
-        remove()
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, DatabaseFile.mode)
-        guard descriptor >= 0 else {
+        // What is there was left by a process that was killed over it, unless somebody holds it.
+        lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, DatabaseFile.mode)
+        guard lock >= 0 else {
             throw StoreError(
                 errno == ENOSPC ? .full : .notWritable,
                 "\(path) cannot be made: \(SystemError.last). Check its folder, or name another place.")
         }
-        close(descriptor)
+        // The one that held it may have given it its name since it was opened, or removed it.
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0, isThere else {
+            close(lock)
+            throw StoreError(
+                .exists, "another backup is being made as \(target) at this moment. Wait for it, or name another file.")
+        }
+        for suffix in ["-journal", "-wal", "-shm"] { unlink(path + suffix) }
+        guard ftruncate(lock, 0) == 0, fchmod(lock, DatabaseFile.mode) == 0 else {
+            let reason = SystemError.last
+            close(lock)
+            throw StoreError(.notWritable, "\(path) cannot be emptied: \(reason). Remove it, or name another place.")
+        }
+    }
+
+    deinit { close(lock) }
+
+    /// Whether the path still leads to what is locked.
+    private var isThere: Bool {
+        var (named, held) = (stat(), stat())
+        return lstat(path, &named) == 0 && fstat(lock, &held) == 0 && named.st_ino == held.st_ino
+            && named.st_dev == held.st_dev
     }
 
     /// Makes it durable under its name.

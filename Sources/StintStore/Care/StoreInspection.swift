@@ -95,8 +95,6 @@ package struct StoreInspection: Sendable {
         }
     }
 
-    private static let watermarkBytes: Int64 = 64 * 1_048_576
-
     private mutating func inspectRoom() {
         guard let free = try? DiskSpace.free(at: path) else {
             return add(
@@ -105,11 +103,11 @@ package struct StoreInspection: Sendable {
         }
         freeBytes = free
         let megabytes = free / 1_048_576
-        if free < Self.watermarkBytes {
+        if free < DiskSpace.watermarkBytes {
             add(
                 .failure, "room", "the disk has \(megabytes) MiB left, and new jobs are refused below 64",
                 "free some space on it; a broker that waits goes on by itself")
-        } else if free < 4 * Self.watermarkBytes {
+        } else if free < 4 * DiskSpace.watermarkBytes {
             add(
                 .warning, "room", "the disk has \(megabytes) MiB left; below 64 new jobs are refused", "free some space"
             )

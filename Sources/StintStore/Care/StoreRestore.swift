@@ -24,6 +24,13 @@ package enum StoreRestore {
     ///   damaged, or none of Stint's), `tooNew`, `full`, `notWritable`. Whatever it is, the old database is where it
     ///   was, or where the sentence says.
     package static func restore(_ backup: String, to given: String, at now: WallTime) throws -> Report {
+        try restore(backup, to: given, at: now) { rename($0, $1) == 0 }
+    }
+
+    /// - Parameter move: Renames a file, and sets errno when it does not.
+    static func restore(
+        _ backup: String, to given: String, at now: WallTime, move: (String, String) -> Bool
+    ) throws -> Report {
         guard DiskSpace.bytes(of: backup) > 0 else {
             throw StoreError(.missing, "there is no backup \(backup), or it is empty. Nothing was changed.")
         }
@@ -32,18 +39,16 @@ package enum StoreRestore {
         let staged = path + ".restoring"
         func removeStaged() { for suffix in ["", "-wal", "-shm", "-journal"] { unlink(staged + suffix) } }
         removeStaged()
+        try DiskSpace.requireRoom(forCopyOf: DiskSpace.bytes(of: backup), at: staged)
         do {
             return try StoreError.translating {
                 try copy(backup, to: staged)
                 let reached = try prepare(staged, above: max(lock.noted.epoch, epoch(of: path)))
                 let jobs = try count(staged)
                 try DiskSpace.sync(staged)
-                let kept = try setAside(path, at: now)
-                guard rename(staged, path) == 0 else {
-                    throw StoreError(
-                        .failed,
-                        "\(staged) cannot be named \(path): \(SystemError.last). Do that by hand, remove \(path).lock, "
-                            + "and start the broker.")
+                let kept = try setAside(path, at: now, move)
+                guard move(staged, path) else {
+                    throw failure("\(staged) cannot be named \(path)", putBack(kept, to: path, move))
                 }
                 try DiskSpace.syncFolder(of: path)
                 lock.note(reached, isSynced: true)
@@ -106,7 +111,9 @@ package enum StoreRestore {
         return (try? reader.read { db in try HighWater(db) })?.epoch ?? 0
     }
 
-    private static func setAside(_ path: String, at now: WallTime) throws(StoreError) -> String? {
+    private static func setAside(
+        _ path: String, at now: WallTime, _ move: (String, String) -> Bool
+    ) throws(StoreError) -> String? {
         guard access(path, F_OK) == 0 || access(path + "-wal", F_OK) == 0 else { return nil }
         var kept = "\(path).before-\(now.milliseconds / 1_000)"
         var number = 1
@@ -114,14 +121,35 @@ package enum StoreRestore {
             number += 1
             kept = "\(path).before-\(now.milliseconds / 1_000).\(number)"
         }
-        for suffix in ["", "-wal"] where rename(path + suffix, kept + suffix) != 0 && errno != ENOENT {
-            throw StoreError(
-                .notWritable,
-                "\(path)\(suffix) cannot be moved to \(kept)\(suffix): \(SystemError.last). Check the permissions of "
-                    + "the folder, put back what was moved there, and try again.")
+        for suffix in ["", "-wal"] where !move(path + suffix, kept + suffix) && errno != ENOENT {
+            throw failure("\(path)\(suffix) cannot be moved to \(kept)\(suffix)", putBack(kept, to: path, move))
         }
         unlink(path + "-shm")
         try DiskSpace.syncFolder(of: path)
         return kept
+    }
+
+    /// Undoes ``setAside(_:at:_:)``, as far as it came: the log first, because one without its database opens nothing.
+    ///
+    /// - Returns: Why it had to be done, and where the store is now.
+    private static func putBack(_ kept: String?, to path: String, _ move: (String, String) -> Bool) -> (String, String)
+    {
+        let reason = SystemError.last
+        guard let kept else { return (reason, "There is no store, as before.") }
+        var isBack = true
+        for suffix in ["-wal", ""] where access(kept + suffix, F_OK) == 0 {
+            isBack = move(kept + suffix, path + suffix) && isBack
+        }
+        return (
+            reason,
+            isBack
+                ? "The store is as it was."
+                : "Parts of the store are at \(kept) now: move \(kept)-wal to \(path)-wal, then \(kept) to \(path)."
+        )
+    }
+
+    private static func failure(_ what: String, _ why: (reason: String, state: String)) -> StoreError {
+        StoreError(
+            .notWritable, "\(what): \(why.reason). \(why.state) Check the permissions of the folder, and try again.")
     }
 }

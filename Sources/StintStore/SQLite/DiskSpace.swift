@@ -18,6 +18,20 @@ enum DiskSpace {
             clamping: UInt64(facts.f_bavail).multipliedReportingOverflow(by: UInt64(facts.f_frsize)).partialValue)
     }
 
+    /// Below this much free space a broker takes no new jobs.
+    static let watermarkBytes: Int64 = 64 * 1_048_576
+
+    /// Refuses a copy that would fill the disk: it would fail in the end, and a broker that shares the disk would take no
+    /// new jobs until then.
+    static func requireRoom(forCopyOf bytes: Int64, at path: String) throws(StoreError) {
+        let free = try free(at: path)
+        guard bytes + watermarkBytes > free else { return }
+        throw StoreError(
+            .full,
+            "\(path) would need \(bytes / 1_048_576) MiB and leave 64 free, and there are \(free / 1_048_576) MiB. Free some "
+                + "space, or name a place on another disk.")
+    }
+
     /// The size of a file; 0 when there is none.
     static func bytes(of path: String) -> Int64 {
         var facts = stat()
