@@ -60,8 +60,8 @@ flips: release ## Bytes of the store at rest turn: make flips [FLIPS=5000] [SEED
 
 # Names in capitals of the options of stint-torture; see "stint-torture run --help".
 
-torture_sizes = $(foreach size,RATE KILLS WORKER_KILLS SUPERVISOR_KILLS STOPS RESTARTS ADOPTIONS HELD HERD FILLS IO_ERRORS \
-	NETWORK_FAULTS CLOCK_STEPS SEED,$(if $($(size)),--$(subst _,-,$(shell printf '%s' $(size) | tr A-Z a-z)) $($(size))))
+torture_sizes = $(foreach size,RATE KILLS WORKER_KILLS SUPERVISOR_KILLS STOPS RESTARTS ADOPTIONS HELD HERD HALF_HANDSHAKES WRONG_KEYS \
+	HANDSHAKE_SECONDS FILLS IO_ERRORS NETWORK_FAULTS CLOCK_STEPS SEED,$(if $($(size)),--$(subst _,-,$(shell printf '%s' $(size) | tr A-Z a-z)) $($(size))))
 
 torture: release ## Kill, stop, cut and starve a cluster of real processes: make torture [SCENARIOS="kill stop"] [KILLS=n]
 	@.build/release/stint-torture run $(SCENARIOS) $(torture_sizes)

@@ -116,8 +116,8 @@ let package = Package(
         .executableTarget(
             name: "StintTorture",
             dependencies: [
-                "Stint", "StintCore", arguments, .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "Stint", "StintCore", "StintTransport", arguments,
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
 

@@ -14,7 +14,8 @@ struct StintTorture: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stint-torture",
         abstract: "Torments a cluster of real processes and judges what became of its jobs.",
-        subcommands: [Run.self, Soak.self, Rejudge.self, Load.self, Work.self, Relay.self], defaultSubcommand: Run.self)
+        subcommands: [Run.self, Soak.self, Rejudge.self, Load.self, Work.self, Relay.self, Strangers.self],
+        defaultSubcommand: Run.self)
 }
 
 /// What a run and a soak have in common.

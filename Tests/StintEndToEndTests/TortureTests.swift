@@ -44,6 +44,20 @@ extension EndToEnd {
             }
         }
 
+        // Goal: peers with keys go on, and new ones come, while others that have none begin handshakes all the time; the
+        // broker's files are given back, and its audit log stays short. Method: the real `stint-torture`, small.
+        @Test("peers with keys go on among half handshakes and wrong keys")
+        func handshakes() async throws {
+            let cluster = try Cluster()
+            let run = try await torture(
+                cluster, "run", "handshakes", "--half-handshakes", "300", "--wrong-keys", "60", "--handshake-seconds",
+                "1", "--folder", cluster.path("t"), "--json")
+            #expect(run.code == 0, "\(run.text)\n\(run.errorText)")
+            let figures = try run.json
+            #expect(figures["verdict"] == "passed" && (figures["completed"].int ?? 0) > 0)
+            #expect((figures["half_files"].int ?? 0) >= 270 && (figures["audit_records"].int ?? .max) <= 60)
+        }
+
         /// Changes one file, judges, and puts it back.
         private func expectFinding(
             _ finding: String, in cluster: Cluster, _ rig: String, ofTampering name: String,

@@ -68,7 +68,7 @@ extension Rig {
     ///
     /// - Throws: ``Broken`` when that takes too long: work that never ends is as bad as work that is lost.
     func drain(within limit: Duration) async throws {
-        let client = try StintClient(connectingTo: clients)
+        let client = try StintClient(connectingTo: clients, key: try key)
         defer { client.close() }
         let deadline = ContinuousClock.now + limit
         var last = "no broker answered"

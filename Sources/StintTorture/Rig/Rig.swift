@@ -20,6 +20,8 @@ final class Rig: Sendable {
         var heartbeat = "250ms"
         /// Members of `pools`, for scenarios with a supervisor.
         var pools = ""
+        /// Encrypted, with a key for each role; see ``Rig/makeKeys()``.
+        var hasKeys = false
     }
 
     let folder: String
@@ -74,6 +76,7 @@ final class Rig: Sendable {
               "store": { "url": "sqlite:\(options.store)", "keep": { \(keep) } },
               "jobs": { "*": { "attempts": 1000, "backoff": { "first": "50ms", "most": "500ms" },
                                "timeout": "2m", "grace": "1s" } },
+              \(options.hasKeys ? #""security": { "folder": "keys" },"# : "")
               "pools": { "shell": \(shell)\(options.pools.isEmpty ? "" : ", " + options.pools) } }
             """
     }
@@ -101,6 +104,39 @@ final class Rig: Sendable {
         var mixed = seed
         for byte in part.utf8 { mixed = (mixed ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
         return SeededRandom(seed: mixed)
+    }
+
+    // MARK: Keys
+
+    /// The driver's, an operator's; nil where there are none.
+    var key: ConnectionKey? { get throws { options.hasKeys ? try ConnectionKey(file: keyFile) : nil } }
+    var keyFile: String { path("keys/driver.key") }
+
+    /// The driver's key, the workers', and the server's. Before the broker is started.
+    func makeKeys() async throws {
+        for (name, role) in [("driver", "operator"), ("worker", "worker")] {
+            let making = try start("keys", [Self.stint, "keys", "new", name, "--role", role])
+            guard try await making.end(within: .seconds(30)) == .exited(0) else {
+                throw Broken("the keys could not be made; see logs/keys")
+            }
+        }
+    }
+
+    /// A port of TCP that nobody listens at, now.
+    static func freePort() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
+            }
+        }
+        guard isBound else { throw POSIXError(.init(rawValue: errno) ?? .EADDRINUSE) }
+        return UInt16(bigEndian: address.sin_port)
     }
 
     // MARK: Processes
@@ -132,10 +168,11 @@ final class Rig: Sendable {
     func startWorker(
         _ name: String, slots: Int = 4, count: Int = 1, prefix: [String] = [], environment: [String: String] = [:]
     ) throws -> RigProcess {
-        let own = [
+        var own = [
             "STINT_WORKERS": workers, "STINT_POOL": "torture", "STINT_SLOTS": "\(slots)", "STINT_WORKER": name,
             EffectLog.variable: path("effects"), "STINT_DRAIN_LIMIT_MS": "5000",
         ]
+        if options.hasKeys { own["STINT_KEY_FILE"] = path("keys/worker.key") }
         return try start(
             name, [Self.driver, "work", "--count", "\(count)"], prefix: prefix,
             environment: own.merging(environment) { _, new in new })

@@ -11,7 +11,7 @@ struct Scenario: Sendable {
     /// - Throws: ``NotRun``, ``Judgement``, ``Broken``.
     let run: @Sendable (Stage) async throws -> Figures
 
-    static let all: [Scenario] = [.kill, .stop, .restart, .adopt, .herd, .disk, .io, .network, .clock]
+    static let all: [Scenario] = [.kill, .stop, .restart, .adopt, .herd, .handshakes, .disk, .io, .network, .clock]
 
     static func named(_ name: String) -> Scenario? { all.first { $0.name == name } }
 }

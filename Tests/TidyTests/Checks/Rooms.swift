@@ -90,7 +90,7 @@ struct Room: Sendable {
         "StintDisk": Room([], instead: ["StintCLI": "start the built `stint` as a process instead"], isOpen: true),
         "StintPlanted": Room(["ArgumentParser"] + system),
         "StintTorture": Room(
-            ["Stint", "StintCore", "ArgumentParser", "GRDB", "GRDBSQLite"] + system,
+            ["Stint", "StintCore", "StintTransport", "ArgumentParser", "GRDB", "GRDBSQLite"] + system,
             instead: [
                 "StintBroker": "the torture judges from outside: ask through `Stint`, or read a closed store",
                 "StintStore": "the torture reads the store with SQL of its own, so that it shares no mistake",
