@@ -103,11 +103,17 @@ struct TestBroker {
             return wake
         }
         guard isInstant else { return }
-        commit()
-        releaseAll()
+        settleDown()
         while !pages.isEmpty {
             readPage()
             deliverPage()
+            settleDown()
+        }
+    }
+
+    /// What was decided becomes durable, and the turn that follows on that asks for pages.
+    private mutating func settleDown() {
+        for _ in 0..<2 {
             event { state, now, effects in state.dispatch(at: now, into: &effects) }
             commit()
             releaseAll()

@@ -164,7 +164,7 @@ import Testing
     @Test("who was away for a lease is suspended before it takes what came meanwhile")
     func awayForALease() {
         var life = serving()
-        life.now.instant = life.now.instant + .seconds(15) - .nanoseconds(1)
+        life.now.instant = life.now.instant + (.seconds(15) - .nanoseconds(1))
         life.session.clockRead(at: life.now, &life.actions)
         var said = life.said()
         #expect(said.isEmpty, "one nanosecond before: still proven")
