@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help run up test tsan asan sim planted fuzz build release format lint bench torture soak crash-images disk-faults
-.PHONY: flips proto clean
+.PHONY: flips siege proto clean
 export DOCS
 
 help: ## Show this list
@@ -45,6 +45,9 @@ lint: ## Say which Swift files are not in form
 
 fuzz: ## Feed all that reads foreign bytes with invented ones: make fuzz [TIME=seconds] [TARGETS="broker ..."]
 	@scripts/fuzz $(or $(TIME),60) $(TARGETS)
+
+siege: release ## Attack a broker through its sockets while honest peers work: make siege [SIEGE="options of stint-siege"]
+	@.build/release/stint-siege $(SIEGE)
 
 bench: release ## Measure this machine: make bench [BENCH="options of stint bench"]
 	@.build/release/stint bench $(BENCH)

@@ -56,6 +56,7 @@ let package = Package(
         .executable(name: "stint-planted", targets: ["StintPlanted"]),
         .executable(name: "stint-disk", targets: ["StintDisk"]),
         .executable(name: "stint-torture", targets: ["StintTorture"]),
+        .executable(name: "stint-siege", targets: ["StintSiege"]),
         .executable(name: "stint-documents", targets: ["StintDocuments"]),
     ],
     dependencies: [
@@ -119,6 +120,9 @@ let package = Package(
                 "Stint", "StintCore", "StintTransport", arguments,
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "StintSiege", dependencies: ["Stint", "StintCore", "StintWire", "StintTestKit", arguments],
             swiftSettings: strict),
 
         // Programs a user would write.

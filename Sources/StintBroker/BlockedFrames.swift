@@ -1,20 +1,19 @@
 import DequeModule
+import StintCore
 import StintTransport
 
-/// Frames that a socket did not take, by peer, the oldest first. A peer that leaves too much untaken is given up: a slow
-/// reader must not cost the broker its memory.
+/// Frames that a socket did not take, by peer, the oldest first. A peer that leaves too much untaken is given up, and when
+/// all of them together do, the one with the most: slow readers must not cost the broker its memory.
 package struct BlockedFrames {
-    /// What one peer may leave untaken; libzmq and the network hold some more before anything comes here.
-    package static let framesMax = 4_096
-    package static let bytesMax = 16 * 1_048_576
-
     private struct Queue {
         var frames: Deque<OutgoingFrame> = []
         var bytes = 0
     }
+    private let bytesOfAllMax: Int
     private var queues: [PeerAddress: Queue] = [:]
+    private var bytes = 0
 
-    package init() {}
+    package init(bytesOfAllMax: Int = Limits.unreadBytesOfAllMax) { self.bytesOfAllMax = bytesOfAllMax }
 
     package var isEmpty: Bool { queues.isEmpty }
 
@@ -25,18 +24,27 @@ package struct BlockedFrames {
     package mutating func add(_ frame: OutgoingFrame) -> Bool {
         let bytes = frame.body.count
         if let queue = queues[frame.peer],
-            queue.frames.count >= Self.framesMax || queue.bytes + bytes > Self.bytesMax
+            queue.frames.count >= Limits.unreadFramesMax || queue.bytes + bytes > Limits.unreadBytesMax
         {
             return false
         }
         queues[frame.peer, default: Queue()].frames.append(frame)
         queues[frame.peer]?.bytes += bytes
+        self.bytes += bytes
         return true
+    }
+
+    /// Who is to be given up, because all of them together leave too much: the one with the most. Nil: nobody.
+    package var excess: PeerAddress? {
+        guard bytes > bytesOfAllMax else { return nil }
+        return queues.max { $0.value.bytes < $1.value.bytes }?.key
     }
 
     /// Takes out everything that waits for a peer.
     package mutating func removeAll(for peer: PeerAddress) -> Deque<OutgoingFrame> {
-        queues.removeValue(forKey: peer)?.frames ?? []
+        guard let queue = queues.removeValue(forKey: peer) else { return [] }
+        bytes -= queue.bytes
+        return queue.frames
     }
 
     /// Offers the frames again, each peer's up to the first that is not taken.
@@ -45,6 +53,7 @@ package struct BlockedFrames {
             while let frame = queues[peer]?.frames.first, isTaken(frame) {
                 queues[peer]?.frames.removeFirst()
                 queues[peer]?.bytes -= frame.body.count
+                bytes -= frame.body.count
             }
             if queues[peer]?.frames.isEmpty ?? false { queues[peer] = nil }
         }

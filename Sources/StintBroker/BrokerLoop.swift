@@ -20,6 +20,13 @@ final class BrokerLoop {
     private var blocked = BlockedFrames()
     /// Since when a drain waits for nothing but blocked frames.
     private var quietSince: Instant?
+    /// How much memory the process takes, when that is too much, and since when.
+    private var memory: MemoryExcess?
+    private var excessSince: Instant?
+    private var nextCutWarning = Instant(nanoseconds: 0)
+    private let metrics = RefusalMetrics()
+    /// Messages that the sockets dropped, as far as they are counted.
+    private var droppedTold = 0
 
     /// Messages read from one socket in one turn, and how long that may take: some questions cost more than others.
     private static let messagesPerTurn = 512
@@ -51,10 +58,11 @@ final class BrokerLoop {
         while true {
             poller.watch(workersSlot, turn.readsWorkers)
             poller.watch(clientsSlot, turn.readsClients)
-            let patience =
-                blocked.isEmpty ? wake - Self.now().instant : min(wake - Self.now().instant, .milliseconds(5))
+            // Connections are looked at now and then, also when none of them says anything.
+            var patience = min(wake - Self.now().instant, idleMax, RouterSocket.lookInterval)
+            if !blocked.isEmpty { patience = min(patience, .milliseconds(5)) }
             pulse.beat(.waiting)
-            poller.wait(upTo: max(.zero, min(patience, idleMax)))
+            poller.wait(upTo: max(.zero, patience))
             pulse.beat(.turning)
             control.waker.clear()
 
@@ -64,11 +72,14 @@ final class BrokerLoop {
                 turn.storeIsFull = facts.host.storeIsFull
                 turn.storeBytes = facts.host.storeBytes
                 if turn.host != facts.host { turn.host = facts.host }
-                if facts.isDraining, !turn.state.isDraining { turn.drain() }
+                if let excess = facts.host.memoryExcess { memory = excess }
+                if facts.isDraining || memory != nil, !turn.state.isDraining { turn.drain() }
                 if facts.hasAccessNews { takeAccessNews(now) }
             }
+            try endIfHopeless(now.instant)
             try takePages()
             let messages = try receive(now)
+            guardConnections(now.instant)
             wake = try turn.finish(at: now)
             pages.ask(turn.takePageRequests())
             for warning in turn.takeWarnings() {
@@ -79,7 +90,10 @@ final class BrokerLoop {
             try send()
             // A job that was found corrupt while its frame was built waits in a batch of its own.
             if turn.hasBatchToTake { wake = now.instant }
-            if turn.state.isDraining, turn.isQuiet, mayEnd(at: now.instant) { return }
+            if turn.state.isDraining, turn.isQuiet, mayEnd(at: now.instant) {
+                if let memory { throw BrokerFailure.memory(memory) }
+                return
+            }
         }
     }
 
@@ -87,6 +101,50 @@ final class BrokerLoop {
         let (keys, knocks) = control.takeAccessNews()
         if let keys { turn.take(keys, at: now) }
         if !knocks.isEmpty { turn.take(knocks, at: now) }
+    }
+
+    /// A broker that takes too much memory drains; one that cannot, or goes on growing, ends as it is.
+    private func endIfHopeless(_ now: Instant) throws {
+        guard let memory else { return }
+        let since = excessSince ?? now
+        excessSince = since
+        if memory.resident > memory.most + memory.most / 4 || now >= since + .seconds(5) {
+            throw BrokerFailure.memory(memory)
+        }
+    }
+
+    // MARK: Connections
+
+    /// Tells the sockets what the turn learned of their connections, ends those that cost too much, and counts them.
+    private func guardConnections(_ now: Instant) {
+        for verdict in turn.takeVerdicts() {
+            let socket =
+                switch verdict.socket {
+                case .workers: workers
+                case .clients: clients
+                }
+            switch verdict.kind {
+            case .welcome: socket.vouch(for: verdict.peer)
+            case .stranger: socket.vouch(for: verdict.peer, false)
+            case .useless: socket.useless(from: verdict.peer)
+            }
+        }
+        for (socket, name) in [(workers, "workers"), (clients, "clients")] {
+            for cut in socket.look(at: now.nanoseconds) {
+                turn.refused(by: cut.limit)
+                guard now >= nextCutWarning else { continue }
+                // One line a second at most: a flood of connections must not become a flood of the log.
+                nextCutWarning = now + .seconds(1)
+                logger.warning("ended a connection", metadata: ["socket": "\(name)", "limit": "\(cut.limit.name)"])
+            }
+        }
+        turn.connections = OpenConnections(
+            workers: workers.connectionCount, workersMax: workers.limits.connections.connectionsMax,
+            clients: clients.connectionCount, clientsMax: clients.limits.connections.connectionsMax)
+        let dropped = workers.droppedCount + clients.droppedCount
+        turn.refused(by: .malformed, dropped - droppedTold)
+        droppedTold = dropped
+        metrics.refused(turn.refusals)
     }
 
     /// Whoever does not read his last frames is not waited for long: he says HELLO to the next broker and asks again.
@@ -169,6 +227,9 @@ final class BrokerLoop {
         while let frame = try turn.nextFrame() {
             if !blocked.isWaiting(frame.peer), offer(frame) { continue }
             if !blocked.add(frame) { giveUp(frame) }
+            while let peer = blocked.excess {
+                for waiting in blocked.removeAll(for: peer) { turn.giveUp(waiting) }
+            }
         }
     }
 
@@ -194,12 +255,30 @@ final class BrokerLoop {
     }
 }
 
+extension ConnectionCut {
+    /// The name under which it is counted.
+    var limit: LimitName {
+        switch self {
+        case .tooMany: .connections
+        case .tooMuchHeld: .heldBytes
+        case .useless: .uselessMessages
+        }
+    }
+}
+
 /// Why a broker ended before it was asked to.
 package enum BrokerFailure: Error, Sendable, CustomStringConvertible {
     case store(String)
+    case memory(MemoryExcess)
 
     package var description: String {
         switch self {
+        case .memory(let memory):
+            """
+            the broker takes \(memory.resident / 1_048_576) MiB of memory and may take \(memory.most / 1_048_576) \
+            ("limits.memory" of cluster.json), so it ends; nothing acknowledged is lost, and the next one adopts what \
+            runs. Look at "limits" in `stint status --json` for a peer that costs too much.
+            """
         case .store(let why): "the store failed, so the broker ends without saying anything more: \(why)"
         }
     }

@@ -40,3 +40,19 @@ final class BrokerMetrics: Sendable {
         batchSize.record(batch.jobs.count)
     }
 }
+
+/// Refusals by the limit they broke. Owned by the loop.
+final class RefusalMetrics {
+    private let counters = LimitName.allCases.map {
+        Counter(label: "stint_refusals_total", dimensions: [("limit", $0.name)])
+    }
+    private var told = LimitCounts()
+
+    func refused(_ counts: LimitCounts) {
+        guard counts.total != told.total else { return }
+        for limit in LimitName.allCases where counts[limit] > told[limit] {
+            counters[limit.rawValue].increment(by: counts[limit] - told[limit])
+        }
+        told = counts
+    }
+}

@@ -39,6 +39,9 @@ public struct BrokerConfiguration: Sendable {
     public var watchdog: Duration = .seconds(30)
     /// Of the program, told to people who ask.
     public var version = ""
+    /// Resident memory beyond which the broker ends in order, to be started again; nil: three quarters of the host's, or
+    /// of its control group's.
+    public var memoryBytesMax: Int?
 
     public init(clients: String, workers: String, storePath: String) {
         self.clients = clients

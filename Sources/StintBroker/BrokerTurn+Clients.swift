@@ -11,15 +11,25 @@ extension BrokerTurn {
     package mutating func receive(
         fromClient frame: [UInt8], at peer: PeerAddress, by user: UserID? = nil, now: Moment
     ) throws {
-        guard let (session, message) = opened(frame) else { return }
+        guard let (session, message) = opened(frame, from: .clients, at: peer) else { return }
         state.clocksRead(now, into: &effects)
         guard let principal = admit(message, by: user, from: .client(session), peer, now: now) else { return absorb() }
-        if case .clientHello(let hello) = message { return greet(hello, session, peer, user) }
-        guard clients.hears(session, at: peer) else { return sayHello(to: .client(session), peer) }
+        if case .clientHello = message {
+            let hello = HelloGate.Waiting(
+                message: message, session: session, peer: peer, bytes: frame.count, user: user)
+            if clientHellos.admits(at: now.instant) { return greet(client: hello, principal) }
+            refusals.add(.hellos)
+            return clientHellos.add(hello)
+        }
+        switch clients.hearsRequest(session, at: peer) {
+        case .heard: break
+        case .unknown: return unknown(.client(session), peer)
+        case .tooManyRequests: return refuseRequest(message.request, session, peer)
+        }
         do {
             try take(message, from: session, principal, now: now)
         } catch let error as WireError {
-            malformed += 1
+            refusals.add(error.limit)
             refuse(error.refusal, request: message.request, to: session)
         } catch let error as StoreError where error.code == .corrupt && message.isQuestion {
             // Who only asks does not end the broker: what it needs for its own work may well be whole.
@@ -33,9 +43,9 @@ extension BrokerTurn {
         absorb()
     }
 
-    private mutating func greet(
-        _ hello: Stint_V1_ClientHello, _ session: SessionID, _ peer: PeerAddress, _ user: UserID?
-    ) {
+    mutating func greet(client waiting: HelloGate.Waiting, _ principal: Principal) {
+        guard case .clientHello(let hello) = waiting.message else { return }
+        let (session, peer) = (waiting.session, waiting.peer)
         guard (hello.protocolMin...max(hello.protocolMin, hello.protocolMax)).overlaps(Frame.protocolVersions) else {
             let sentence = """
                 this broker speaks version \(Frame.protocolVersions.upperBound) of the protocol, the client \
@@ -43,16 +53,34 @@ extension BrokerTurn {
                 """
             return refuse(Refusal(.invalid, sentence), to: .client(session), peer)
         }
-        if clients.isFull {
-            for silent in clients.forgetSilent() { watchers.forget(silent) }
+        if let former = clients.session(at: peer), former != session {
+            clients.remove(former)
+            watchers.forget(former)
         }
-        clients.add(session, at: peer, of: user)
+        if let user = waiting.user, !clients.hasRoom(for: user, session: session) {
+            forget(clients.forgetSilent(of: user), .keySessions)
+            warnings.append(
+                Warning(
+                    sentence: "a key has as many clients as it may; those that were silent the longest were forgotten",
+                    details: ["key": principal.name, "most": "\(clients.ofUserMost)"]))
+        }
+        if clients.isFull { forget(clients.forgetSilent(), .sessions) }
+        clients.add(session, at: peer, of: waiting.user)
+        judge(.welcome, .clients, peer)
         var welcome = Stint_V1_ClientWelcome()
         welcome.protocol = Frame.protocolVersions.upperBound
         welcome.epoch = state.numbers.epoch
         welcome.payloadBytesMax = UInt64(configuration.payloadBytesMax)
-        welcome.windowBytes = 8 * 1_048_576
+        welcome.windowBytes = UInt64(Limits.clientWindowBytes)
         send(.clientWelcome(welcome), to: .client(session), peer)
+    }
+
+    private mutating func forget(_ silent: [(session: SessionID, address: PeerAddress)], _ limit: LimitName) {
+        for (session, address) in silent {
+            refusals.add(limit)
+            watchers.forget(session)
+            judge(.stranger, .clients, address)
+        }
     }
 
     private mutating func take(

@@ -15,6 +15,7 @@ extension BrokerTurn {
                 decoding: message.groups, field: "enqueue.groups", jobsMax: Limits.enqueueJobsMax,
                 payloadBytesMax: configuration.payloadBytesMax)
         } catch {
+            refusals.add(error.limit)
             outbox.add(.refused(session, Stint_V1_Refused(error.refusal, request: message.request)), gate: gate)
             return
         }
@@ -34,6 +35,10 @@ extension BrokerTurn {
                     a job with the id \(conflict.id) exists and has another type or payload; nothing of the request \
                     was stored. Choose another id.
                     """)
+                outbox.add(.refused(session, Stint_V1_Refused(refusal, request: message.request)), gate: gate)
+                return
+            }
+            if let refusal = fullLine(submissions) {
                 outbox.add(.refused(session, Stint_V1_Refused(refusal, request: message.request)), gate: gate)
                 return
             }
@@ -87,8 +92,12 @@ extension BrokerTurn {
         }
         for group in groups {
             guard let type = state.type(named: group.type, into: &effects) else {
-                return .failure(
-                    Refusal(.exhausted, "the broker knows \(Limits.typesMax) types already and takes no new one"))
+                refusals.add(.types)
+                let sentence = """
+                    the broker knows \(Limits.typesMax) types already and takes no new one; put what differs into the \
+                    payload, not into the type
+                    """
+                return .failure(Refusal(.exhausted, sentence))
             }
             let runAt: WallTime =
                 switch group.start {

@@ -48,10 +48,12 @@ extension BrokerTurn {
     package mutating func giveUp(_ frame: OutgoingFrame) {
         switch frame.destination {
         case .worker(let session):
+            if workers.knows(session, at: frame.peer) { refusals.add(.unread) }
             if let grants = frame.grants { state.undelivered(grants.jobs, into: &effects) }
             endWorkerSession(session)
             absorb()
         case .client(let session):
+            if clients.knows(session, at: frame.peer) { refusals.add(.unread) }
             clients.remove(session)
             watchers.forget(session)
         }
@@ -88,8 +90,10 @@ extension BrokerTurn {
         while builtBytes - before < Self.builtBytesMax, let item = outbox.next(durable: durable) {
             switch item {
             case .accepted(let session, let request):
+                clients.answered(session)
                 collect(session) { $0.requests.append(request) }
             case .acceptedWithDuplicates(let session, let request, let duplicates):
+                clients.answered(session)
                 var answer = Stint_V1_EnqueuedWithDuplicates()
                 answer.request = request
                 answer.duplicates = duplicates
@@ -98,10 +102,19 @@ extension BrokerTurn {
                 duplicatesListed[session, default: 0] += duplicates.count
                 if duplicatesListed[session, default: 0] > Self.duplicatesPerAnswer { flush(session) }
             case .refused(let session, let refusal):
+                clients.answered(session)
                 collect(session) { $0.refused.append(refusal) }
             case .toClient(let session, let message):
                 guard let peer = clients.address(of: session) else { continue }
+                clients.answered(session)
                 send(message, to: .client(session), peer)
+            case .answer(let session, let body):
+                guard let peer = clients.address(of: session) else { continue }
+                clients.answered(session)
+                queue(OutgoingFrame(destination: .client(session), peer: peer, body: body, grants: nil))
+            case .event(let session, let event, _):
+                guard let peer = clients.address(of: session) else { continue }
+                send(.jobEvent(event), to: .client(session), peer)
             case .toWorker(let session, let message):
                 guard let peer = workers.address(of: session) else { continue }
                 send(message, to: .worker(session), peer)
@@ -169,9 +182,12 @@ extension BrokerTurn {
     }
 
     /// What a frame holds; nil, and counted, when it is no message at all.
-    mutating func opened(_ frame: [UInt8]) -> (SessionID, Stint_V1_Envelope.OneOf_Message)? {
+    mutating func opened(
+        _ frame: [UInt8], from socket: PeerVerdict.Socket, at peer: PeerAddress
+    ) -> (SessionID, Stint_V1_Envelope.OneOf_Message)? {
         guard let envelope = try? Frame.decode(frame) else {
-            malformed += 1
+            refusals.add(.malformed)
+            judge(.useless, socket, peer)
             return nil
         }
         return (SessionID(envelope.session), envelope.message)
@@ -190,17 +206,25 @@ extension BrokerTurn {
         if body.count > Limits.messageBytesMax {
             // Answers are bounded where they are made; this keeps a mistake there from ending the broker.
             switch destination {
-            case .client:
-                let refusal = Refusal(
-                    .exhausted, "the answer has \(body.count) bytes and fits no message; ask for less")
-                body = Frame.encode(
-                    .refused(Stint_V1_Refused(refusal, request: message.request)), session: session.value)
+            case .client: body = Self.tooLarge(body.count, message.request, session)
             case .worker(let session):
                 endWorkerSession(session)
                 body = Frame.encode(.sayHello(Stint_V1_SayHello()), session: session.value)
             }
         }
         queue(OutgoingFrame(destination: destination, peer: peer, body: body, grants: nil))
+    }
+
+    /// Encodes the answer to a question now, so that what waits for a commit is known by its bytes.
+    mutating func answer(_ message: Stint_V1_Envelope.OneOf_Message, to session: SessionID) {
+        var body = Frame.encode(message, session: session.value)
+        if body.count > Limits.messageBytesMax { body = Self.tooLarge(body.count, message.request, session) }
+        outbox.add(.answer(session, body), gate: gate)
+    }
+
+    private static func tooLarge(_ count: Int, _ request: UInt64, _ session: SessionID) -> [UInt8] {
+        let refusal = Refusal(.exhausted, "the answer has \(count) bytes and fits no message; ask for less")
+        return Frame.encode(.refused(Stint_V1_Refused(refusal, request: request)), session: session.value)
     }
 
     private mutating func queue(_ frame: OutgoingFrame) {

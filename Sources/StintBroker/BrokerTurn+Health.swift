@@ -48,6 +48,7 @@ extension BrokerTurn {
             joins.joined = UInt32(joined)
             return joins
         }
+        health.uses = uses()
         return health
     }
 

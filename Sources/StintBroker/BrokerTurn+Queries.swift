@@ -18,7 +18,7 @@ extension BrokerTurn {
         var answer = Stint_V1_JobAnswer()
         answer.request = message.request
         answer.job = describe(stored)
-        outbox.add(.toClient(session, .jobAnswer(answer)), gate: gate)
+        self.answer(.jobAnswer(answer), to: session)
     }
 
     mutating func jobs(_ message: Stint_V1_ListJobs, from session: SessionID) throws {
@@ -31,7 +31,7 @@ extension BrokerTurn {
         var type: TypeIndex?
         if !message.type.isEmpty {
             guard let known = state.lines.index(of: message.type) else {
-                outbox.add(.toClient(session, .jobsAnswer(answer)), gate: gate)
+                self.answer(.jobsAnswer(answer), to: session)
                 return
             }
             type = known
@@ -58,7 +58,7 @@ extension BrokerTurn {
         }
         let last = answer.jobs.count < page.jobs.count ? page.jobs[answer.jobs.count - 1].row : page.last
         if let last { answer.cursor = Data(last.id) }
-        outbox.add(.toClient(session, .jobsAnswer(answer)), gate: gate)
+        self.answer(.jobsAnswer(answer), to: session)
     }
 
     /// A page of rows. Leased jobs say `ready` on disk and are left out of a listing of ready ones; the page is then
@@ -182,7 +182,7 @@ extension BrokerTurn {
         answer.draining = state.isDraining
         answer.storeBytes = UInt64(max(0, storeBytes))
         answer.storeFull = storeIsFull
-        answer.malformed = malformed
+        answer.malformed = refusals[.malformed]
         var bytes = 0
         var serving = Array(repeating: UInt32(0), count: state.lines.count)
         state.workers.visit { slot, worker in
@@ -232,13 +232,22 @@ extension BrokerTurn {
             status.lookedAt = UInt64(bitPattern: operation.cursorSerial)
             answer.operations.append(status)
         }
+        for limit in LimitName.allCases where refusals[limit] > 0 {
+            var refused = Stint_V1_LimitStatus()
+            refused.name = limit.name
+            refused.refused = refusals[limit]
+            answer.limits.append(refused)
+        }
         if message.health { answer.health = health(at: now) }
-        outbox.add(.toClient(session, .statusAnswer(answer)), gate: gate)
+        self.answer(.statusAnswer(answer), to: session)
     }
 
     mutating func watch(_ message: Stint_V1_Watch, from session: SessionID) throws {
         let id = try message.id.id(field: "watch.id")
-        if message.stop { return watchers.remove(id, session: session) }
+        if message.stop {
+            clients.answered(session)
+            return watchers.remove(id, session: session)
+        }
         var event = Stint_V1_JobEvent()
         event.request = message.request
         event.id = message.id
@@ -246,9 +255,12 @@ extension BrokerTurn {
         let row = isInMemory ? nil : try self.row(id)
         if isInMemory || row.map({ !$0.state.isFinal }) ?? false {
             guard !watchers.isFull else {
+                refusals.add(.watches)
                 return refuse(
-                    Refusal(.exhausted, "\(Watchers.most) jobs are being watched already"), request: message.request,
-                    to: session)
+                    Refusal(
+                        .exhausted,
+                        "\(Limits.watchesMax) jobs are being watched already; ask for the job itself now and then"),
+                    request: message.request, to: session)
             }
             watchers.add(id, session: session, request: message.request)
             event.state = isLeased(id) ? .leased : Stint_V1_JobState(row?.state ?? state.jobs[id]?.row.state)
@@ -263,7 +275,7 @@ extension BrokerTurn {
                 try tellFromBatch(&event, id)
             }
         }
-        outbox.add(.toClient(session, .jobEvent(event)), gate: gate)
+        answer(.jobEvent(event), to: session)
     }
 
     /// Result and error of a job that became final in a batch not yet durable.

@@ -11,28 +11,34 @@ extension BrokerTurn {
     package mutating func receive(
         fromWorker frame: [UInt8], at peer: PeerAddress, by user: UserID? = nil, now: Moment
     ) throws {
-        guard let (session, message) = opened(frame) else { return }
+        guard let (session, message) = opened(frame, from: .workers, at: peer) else { return }
         state.clocksRead(now, into: &effects)
         guard let principal = admit(message, by: user, from: .worker(session), peer, now: now) else { return absorb() }
-        if case .workerHello(let hello) = message { return greet(hello, session, peer, user, principal, now) }
+        if case .workerHello = message {
+            let hello = HelloGate.Waiting(
+                message: message, session: session, peer: peer, bytes: frame.count, user: user)
+            if workerHellos.admits(at: now.instant) { return greet(worker: hello, principal, now) }
+            refusals.add(.hellos)
+            return workerHellos.add(hello)
+        }
         guard workers.hears(session, at: peer), let worker = state.workers.slot(of: session) else {
-            return sayHello(to: .worker(session), peer)
+            return unknown(.worker(session), peer)
         }
         do {
             try take(message, from: session, worker: worker, principal, now: now)
         } catch let error as WireError {
             // A worker that breaks the protocol is not served on this session: what it meant cannot be known.
-            malformed += 1
+            refusals.add(error.limit)
+            judge(.useless, .workers, peer)
             refuse(error.refusal, to: .worker(session), peer)
             endWorkerSession(session)
         }
         absorb()
     }
 
-    private mutating func greet(
-        _ message: Stint_V1_WorkerHello, _ session: SessionID, _ peer: PeerAddress, _ user: UserID?,
-        _ principal: Principal, _ now: Moment
-    ) {
+    mutating func greet(worker waiting: HelloGate.Waiting, _ principal: Principal, _ now: Moment) {
+        guard case .workerHello(let message) = waiting.message else { return }
+        let (session, peer, user) = (waiting.session, waiting.peer, waiting.user)
         do {
             guard (message.protocolMin...max(message.protocolMin, message.protocolMax)).overlaps(Frame.protocolVersions)
             else {
@@ -52,21 +58,29 @@ extension BrokerTurn {
                 throw WireError.invalid(field: "envelope.session", "a HELLO begins a session that is not known yet")
             }
             guard !state.isOutdated(hello) else { return sayHello(to: .worker(session), peer) }
-            if workers.isFull { workers.keep { state.workers.slot(of: $0) != nil } }
+            if let former = workers.session(at: peer), former != session { endWorkerSession(former) }
+            if workers.isFull || !workers.hasRoom(for: user, session: session) {
+                workers.keep { state.workers.slot(of: $0) != nil }
+            }
             guard !workers.isFull else {
-                return refuse(
-                    Refusal(.exhausted, "the broker has \(workers.most) workers and takes no more"),
-                    to: .worker(session), peer)
+                refusals.add(.sessions)
+                let sentence = "the broker has \(workers.most) workers and takes no more; give each more slots instead"
+                return refuse(Refusal(.exhausted, sentence), to: .worker(session), peer)
             }
             if let worker = state.workers.slot(of: hello.instance), let former = state.workers[worker].session {
                 workers.remove(former)
                 assignments[former] = nil
             }
+            guard workers.hasRoom(for: user, session: session) else {
+                return refuse(tooManyWorkers(of: principal), to: .worker(session), peer)
+            }
             let isNew = state.workers.slot(of: hello.instance) == nil
             if let refusal = state.hello(hello, session: session, at: now, into: &effects) {
+                refusals.add(.types)
                 refuse(refusal, to: .worker(session), peer)
             } else {
                 workers.add(session, at: peer, of: user)
+                judge(.welcome, .workers, peer)
                 assignments[session] = 0
                 if let worker = state.workers.slot(of: session) {
                     notes.joined(worker, pool: hello.pool, wall: message.wallMs, isNew: isNew, at: now)
@@ -74,7 +88,8 @@ extension BrokerTurn {
                 sayLeftOut(of: hello)
             }
         } catch {
-            malformed += 1
+            refusals.add((error as? WireError)?.limit ?? .fields)
+            judge(.useless, .workers, peer)
             refuse((error as? WireError)?.refusal ?? Refusal(.invalid, "\(error)"), to: .worker(session), peer)
         }
         absorb()
@@ -85,6 +100,7 @@ extension BrokerTurn {
         guard state.lines.count >= Limits.typesMax else { return }
         let leftOut = hello.types.filter { state.lines.index(of: $0) == nil }
         guard let first = leftOut.first else { return }
+        refusals.add(.types, leftOut.count)
         warnings.append(
             Warning(
                 sentence: "the broker knows as many types as it takes; new ones of a worker are left out",
@@ -106,7 +122,7 @@ extension BrokerTurn {
             try take(settle, from: session, principal, now: now)
         case .progress(let progress):
             state.heard(worker, at: now)
-            for report in progress.reports { try take(report, from: worker) }
+            for report in progress.reports { try take(report, from: worker, now: now) }
         case .checkpoint(let checkpoint):
             state.heard(worker, at: now)
             try take(checkpoint, from: session)
@@ -192,13 +208,14 @@ extension BrokerTurn {
     }
 
     /// What of a settlement is over the limit that this broker is configured with.
-    private func tooLarge(_ incoming: IncomingSettlement) -> String? {
+    private mutating func tooLarge(_ incoming: IncomingSettlement) -> String? {
         let most = configuration.payloadBytesMax
         func sentence(_ what: String, _ bytes: Int) -> String {
-            """
-            \(what) has \(bytes) bytes, over the limit of \(most) bytes ("limits.payload" of cluster.json); store the \
-            data elsewhere and pass a reference to it
-            """
+            refusals.add(.payload)
+            return """
+                \(what) has \(bytes) bytes, over the limit of \(most) bytes ("limits.payload" of cluster.json); store the \
+                data elsewhere and pass a reference to it
+                """
         }
         if let bytes = incoming.result?.count, bytes > most { return sentence("the result", bytes) }
         for child in incoming.children {
@@ -209,7 +226,7 @@ extension BrokerTurn {
         return nil
     }
 
-    private mutating func take(_ report: Stint_V1_Progress.Report, from worker: Int32) throws {
+    private mutating func take(_ report: Stint_V1_Progress.Report, from worker: Int32, now: Moment) throws {
         let id = try report.id.id(field: "progress.id")
         let token = FencingToken(epoch: report.epoch, sequence: report.sequence)
         guard report.progress.count <= Limits.progressBytesMax else {
@@ -218,8 +235,12 @@ extension BrokerTurn {
         }
         guard state.isLeased(id, under: token, by: worker) else { return }
         let bytes = Bytes([UInt8](report.progress))
-        progress[id] = (token, bytes)
-        if !watchers.isEmpty { watchers.progressed(id, bytes, gate: gate, into: &outbox) }
+        var dropped = 0
+        switch progress.add(id, token, bytes, at: now.instant, dropped: &dropped) {
+        case .tellNow: if !watchers.isEmpty { watchers.progressed(id, bytes, gate: gate, into: &outbox) }
+        case .coalesced: refusals.add(.progress)
+        }
+        refusals.add(.progress, dropped)
     }
 
     private mutating func take(_ checkpoint: Stint_V1_Checkpoint, from session: SessionID) throws {

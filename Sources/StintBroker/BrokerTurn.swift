@@ -62,7 +62,10 @@ package struct BrokerTurn {
     /// Assign messages sent to each session.
     var assignments: [SessionID: UInt64] = [:]
     var cache: PayloadCache
-    var progress: [JobID: (token: FencingToken, bytes: Bytes)] = [:]
+    var progress = ProgressReports()
+    /// HELLOs that wait for their turn.
+    var workerHellos = HelloGate()
+    var clientHellos = HelloGate()
     var watchers = Watchers()
     var firstAbove = FirstAbove()
     /// Answers to mutating requests of batches that are not durable yet, and some older ones.
@@ -70,9 +73,6 @@ package struct BrokerTurn {
     /// Pages asked for by the core; whoever reads them answers with ``pageRead(_:_:at:)``.
     package internal(set) var pageRequests: [PageRequest] = []
 
-    package internal(set) var malformed: UInt64 = 0
-    /// Messages refused because of their sender's key.
-    package internal(set) var denied: UInt64 = 0
     /// Nil on a broker without keys.
     var keys: KnownKeys?
     var nextExpiry: WallTime?
@@ -81,6 +81,10 @@ package struct BrokerTurn {
     /// What WELCOME is to say of the types that a HELLO named.
     var refusedTypes: [SessionID: [String]] = [:]  // for lookup only
     var audit: AuditLog
+    /// How often each limit was reached.
+    package internal(set) var refusals = LimitCounts()
+    /// What was learned of connections, for whoever owns them.
+    var verdicts: [PeerVerdict] = []
     /// For the operator; whoever runs the turn takes and logs them.
     package internal(set) var warnings: [Warning] = []
     /// Set by whoever watches the disk: new jobs are refused, settling goes on.
@@ -90,6 +94,8 @@ package struct BrokerTurn {
     /// For `stint doctor`; set by whoever runs the turn.
     package var host = HostFacts()
     var notes = HealthNotes()
+    /// Set by whoever owns the sockets.
+    package var connections = OpenConnections()
 
     package init(
         _ recovered: RecoveredState, configuration: Configuration, reader: any StoreReader, at now: Moment
@@ -97,8 +103,8 @@ package struct BrokerTurn {
         self.configuration = configuration
         self.reader = reader
         cache = PayloadCache(places: configuration.settings.bounds.cachedPayloads)
-        workers = Peers(most: 4_096)
-        clients = Peers(most: 16_384)
+        workers = Peers(most: Limits.workerSessionsMax)
+        clients = Peers(most: Limits.clientSessionsMax)
         let facts = RecoveredFacts(
             batch: recovered.batch, numbers: recovered.numbers, types: recovered.types, counts: recovered.counts,
             workers: recovered.workers, grants: recovered.grants, grantedJobs: recovered.grantedJobs,
@@ -126,6 +132,7 @@ package struct BrokerTurn {
 
     private func isOpenBatchBelow(_ times: Int) -> Bool {
         openBytes < times * bounds.batchBytes && open.jobs.count + open.rows.count < times * bounds.batchWrites
+            && outbox.bytes < times * Limits.answersWaitingBytesMax
     }
 
     var bounds: Bounds { configuration.settings.bounds }
@@ -146,6 +153,8 @@ package struct BrokerTurn {
         var wake = state.tick(at: now, into: &effects)
         // A step looks up rows of this very turn, and finds those of the open batch.
         absorb()
+        if let next = admitHellos(at: now) { wake = min(wake, next) }
+        if let next = tellProgress(at: now) { wake = min(wake, next) }
         if try stepOperation(at: now) { wake = now.instant }
         expireKeys(at: now)
         audit.endWindows(at: now, all: state.isDraining)
@@ -195,14 +204,13 @@ package struct BrokerTurn {
             }
             openBytes += 200
         case .finish, .retire:
-            if !progress.isEmpty, let last = progress.removeValue(forKey: write.row.id), write.progress.isNone,
-                last.token == write.row.token
-            {
-                write.progress = keep(last.bytes)
+            if !progress.isEmpty, let last = progress[write.row.id] {
+                progress.remove(write.row.id)
+                if write.progress.isNone, last.token == write.row.token { write.progress = keep(last.bytes) }
             }
             openBytes += 100
         case .update, .replay, .delete:
-            if write.row.state.isFinal { progress[write.row.id] = nil }
+            if write.row.state.isFinal { progress.remove(write.row.id) }
             openBytes += 100
         }
         // A cancel that was asked for while the job is leased changes its row, not where it stands.

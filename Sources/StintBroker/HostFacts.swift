@@ -17,6 +17,15 @@ package struct HostFacts: Hashable, Sendable {
     package var commitMicroseconds = 0.0
     package var filesOpen = 0
     package var filesMax = 0
+    /// Resident memory, and the most of it; 0: not known yet.
+    package var memoryBytes: UInt64 = 0
+    package var memoryMax: UInt64 = 0
+
+    /// Nil while the process takes no more memory than it may.
+    var memoryExcess: MemoryExcess? {
+        guard memoryMax > 0, memoryBytes > memoryMax else { return nil }
+        return MemoryExcess(resident: memoryBytes, most: memoryMax)
+    }
 
     package init() {}
 }

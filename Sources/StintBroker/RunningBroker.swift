@@ -65,7 +65,10 @@ final class RunningBroker: Sendable {
         host.zmqVersion = LibraryVersions.zmq
         host.sqliteVersion = LibraryVersions.sqlite
         let control = try BrokerControl(host: host)
-        let entrance = try Self.entrance(configuration.security, context, control, logger)
+        let memory = MemoryWatch(most: configuration.memoryBytesMax.map { UInt64($0) })
+        let limits = SocketLimits(files: OpenFiles.raiseLimit().map { Int(clamping: $0.now) }, memoryMax: memory.most)
+        limits.warn(logger)
+        let entrance = try Self.entrance(configuration.security, limits, control, logger)
         let recovered = try store.recover(at: BrokerLoop.now().wall)
         logger.info(
             "store opened",
@@ -82,13 +85,10 @@ final class RunningBroker: Sendable {
         let committer = try Committer(store: store, room: room) { control.waker.wake() }
         let pages = PageReader(store: store) { control.waker.wake() }
 
-        var limits = RouterSocket.Limits(frameBytesMax: Limits.messageBytesMax)
-        // Few, because libzmq counts frames and not their bytes; the rest waits in BlockedFrames, where they are counted.
-        limits.framesToSendMax = 128
         // Before any bind: while nobody answers, nobody gets in.
         let gatekeeper = try entrance?.open(in: context)
-        let workers = try bind(configuration.workers, context, limits, entrance?.workers)
-        let clients = try bind(configuration.clients, context, limits, entrance?.clients)
+        let workers = try bind(configuration.workers, context, limits.workers, entrance?.workers)
+        let clients = try bind(configuration.clients, context, limits.clients, entrance?.clients)
         let addresses = BrokerService.Addresses(
             clients: clients.boundEndpoint.description, workers: workers.boundEndpoint.description)
 
@@ -98,7 +98,7 @@ final class RunningBroker: Sendable {
         let loop = BrokerLoop(
             turn: turn, workers: workers, clients: clients, committer: committer, pages: pages, control: control,
             pulse: pulse, idleMax: watching.look, logger: logger)
-        let disk = try DiskWatch(room: room, control: control)
+        let disk = try DiskWatch(room: room, memory: memory, control: control)
         let judging = try SocketThread(name: "stint-disk") { disk.run() }
         let committing = try SocketThread(name: "stint-commit") { committer.run() }
         let paging = try SocketThread(name: "stint-pages") { pages.run() }
@@ -135,11 +135,11 @@ final class RunningBroker: Sendable {
     }
 
     private static func entrance(
-        _ security: BrokerConfiguration.Security?, _ context: ZMQContext, _ control: BrokerControl, _ logger: Logger
+        _ security: BrokerConfiguration.Security?, _ limits: SocketLimits, _ control: BrokerControl, _ logger: Logger
     ) throws -> Entrance? {
         guard let security else { return nil }
         do {
-            return try Entrance(security, context: context, control: control, logger: logger)
+            return try Entrance(security, limits, control: control, logger: logger)
         } catch {
             throw StartError(description: error.description, isMisconfigured: true)
         }

@@ -11,12 +11,10 @@ struct Watchers {
     private var watchers: [JobID: [Watcher]] = [:]  // for lookup only
     /// What each session watches, to forget it without a walk.
     private var watched: [SessionID: Set<JobID>] = [:]  // for lookup only
-    private var count = 0
-    /// Of all clients together.
-    static let most = 100_000
+    private(set) var count = 0
 
     var isEmpty: Bool { count == 0 }
-    var isFull: Bool { count >= Self.most }
+    var isFull: Bool { count >= Limits.watchesMax }
 
     mutating func add(_ id: JobID, session: SessionID, request: UInt64) {
         remove(id, session: session)
@@ -81,10 +79,13 @@ struct Watchers {
     private func tell(
         _ list: [Watcher], _ event: Stint_V1_JobEvent, gate: UInt64, into outbox: inout Outbox
     ) {
+        // The result is one piece of memory, however many are told of it.
+        var shared = event.result.count + event.progress.count
         for watcher in list {
             var event = event
             event.request = watcher.request
-            outbox.add(.toClient(watcher.session, .jobEvent(event)), gate: gate)
+            outbox.add(.event(watcher.session, event, bytes: shared + event.error.utf8.count), gate: gate)
+            shared = 0
         }
     }
 }

@@ -35,6 +35,13 @@ struct Frame: ~Copyable {
     /// Valid until the frame is used again.
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: zmq_msg_data(part), count: zmq_msg_size(part)) }
 
+    /// The descriptor of the connection that it came from; nil for one that is not of this host's sockets. To be asked
+    /// of a body, for the reason that ``user`` tells.
+    var descriptor: Int32? {
+        let descriptor = zmq_msg_get(part, ZMQ_SRCFD)
+        return descriptor >= 0 ? descriptor : nil
+    }
+
     /// The bytes as an array.
     var copied: [UInt8] {
         let bytes = bytes

@@ -24,8 +24,7 @@ package final class RouterSocket {
         /// Frames that wait for one peer before a send answers ``SendOutcome/wouldBlock``. Approximate: libzmq counts
         /// in steps, and the network holds some more.
         package var framesToSendMax = 4_096
-        /// Frames of one peer that wait here before libzmq stops reading from it.
-        package var framesReceivedMax = 4_096
+        package var connections = ConnectionLimits()
 
         package init(frameBytesMax: Int) { self.frameBytesMax = frameBytesMax }
     }
@@ -39,27 +38,31 @@ package final class RouterSocket {
     package private(set) var selfNamedCount = 0
     /// Messages dropped because an encrypted connection did not say whose it is. Never, unless libzmq is wrong.
     package private(set) var anonymousCount = 0
+    /// All that nobody saw.
+    package var droppedCount: Int { malformedCount + selfNamedCount + anonymousCount }
 
     let socket: SocketHandle
     private let isEncrypted: Bool
+    private let connections: ConnectionGuard
     /// What libzmq listens on.
     private var listening: [String] = []
     private let incoming = Frame()
     private let outgoing = Frame()
     /// The rest of a message of too many frames is still to be thrown away.
     private var isDropping = false
+    private var droppedFrom: PeerAddress?
     /// An endless message is thrown away in portions, so that one peer cannot hold the loop.
     private static let framesPerCallMax = 64
 
     /// - Parameters:
     ///   - security: Nil: plain text, and then only peers of this host.
-    ///   - count: Is kept up to date by the ``Gatekeeper`` that was made with it.
+    ///   - count: Is kept up to date by ``look(at:)``.
     package init(
         in context: ZMQContext, binding endpoint: Endpoint, limits: Limits, security: ServerSecurity? = nil,
         counting count: ConnectionCount? = nil
     ) throws(TransportError) {
         precondition(SocketOption.frameBytes.contains(limits.frameBytesMax), "frameBytesMax \(limits.frameBytesMax)")
-        precondition(limits.framesToSendMax > 0 && limits.framesReceivedMax > 0, "0 would mean no bound to libzmq")
+        precondition(limits.framesToSendMax > 0, "0 would mean no bound to libzmq")
         isEncrypted = security != nil
         try endpoint.checkBindable(isEncrypted: isEncrypted)
         socket = try SocketHandle(.router, in: context)
@@ -69,9 +72,7 @@ package final class RouterSocket {
         precondition(
             Self.announce(PeerAddress(simulated: 0), at: socket) == .unreachable, "ROUTER_MANDATORY does not work")
         self.limits = limits
-        if let count, zmq_socket_monitor(socket.raw, count.monitorName, ConnectionCount.events) != 0 {
-            throw .system("count the connections of a socket", zmq_errno())
-        }
+        connections = try ConnectionGuard(of: socket, limits: limits.connections, counting: count)
         boundEndpoint = try Self.bind(socket, to: endpoint)
         listening = [socket.lastEndpoint]
     }
@@ -106,9 +107,13 @@ package final class RouterSocket {
     package func receive() -> (peer: PeerAddress, body: [UInt8], user: UserID?)? {
         var framesLeft = Self.framesPerCallMax
         while framesLeft > 0 {
-            guard incoming.receive(from: socket) else { return nil }
+            guard incoming.receive(from: socket) else {
+                connections.foundEmpty()
+                return nil
+            }
             framesLeft -= 1
             if isDropping {
+                connections.delivered(incoming, from: droppedFrom)
                 isDropping = incoming.hasMore
                 incoming.release()
                 continue
@@ -120,14 +125,18 @@ package final class RouterSocket {
                 continue
             }
             framesLeft -= 1
+            connections.delivered(incoming, from: peer)
             guard !incoming.hasMore, !incoming.bytes.isEmpty else {
                 malformedCount += 1
+                connections.useless(incoming, from: peer, at: MonotonicClock.nanoseconds())
                 isDropping = incoming.hasMore
+                droppedFrom = peer
                 incoming.release()
                 continue
             }
             guard let peer else {
                 selfNamedCount += 1
+                connections.useless(incoming, from: nil, at: MonotonicClock.nanoseconds())
                 incoming.release()
                 continue
             }
@@ -185,12 +194,30 @@ package final class RouterSocket {
         }
     }
 
+    // MARK: Connections
+
+    /// How many there are, as of the last look.
+    package var connectionCount: Int { connections.count }
+
+    /// How long a loop may sleep, so that a connection which fills memory is noticed.
+    package static let lookInterval: Duration = .nanoseconds(ConnectionGuard.interval)
+
+    /// Ends connections that cost too much; cheap when nothing is due. Returns why, one word for each.
+    package func look(at nanoseconds: Int64) -> [ConnectionCut] { connections.look(at: nanoseconds) }
+
+    /// A session stands at this address, or none does any more.
+    package func vouch(for peer: PeerAddress, _ stands: Bool = true) { connections.vouch(for: peer, stands) }
+
+    /// A message from this address was of no use: a flood of them ends its connection.
+    package func useless(from peer: PeerAddress) {
+        connections.useless(from: peer, at: MonotonicClock.nanoseconds())
+    }
+
     /// Stops listening and ends all connections; what was not sent is thrown away. When it returns, the address is free
     /// to be bound again. The last reference does the same, without waiting for that.
     package func close() {
         guard socket.isOpen else { return }
-        // A count's reader may end before the socket is gone, and reports to nobody would hold libzmq up.
-        zmq_socket_monitor(socket.raw, nil, 0)
+        connections.close()
         for endpoint in listening { socket.unbindAndWait(endpoint) }
         socket.close()
     }

@@ -62,9 +62,11 @@ extension SocketOption {
         common(frameBytesMax: limits.frameBytesMax, ipv6: ipv6) + [
             // Without it a frame to a peer that is gone or full vanishes without a word.
             SocketOption(name: "ROUTER_MANDATORY", number: ZMQ_ROUTER_MANDATORY, value: 1, isReadable: false),
-            // Per peer. They bound memory when credit fails; they are not the flow control.
+            // Per peer. It bounds memory when credit fails; it is not the flow control.
             SocketOption(name: "SNDHWM", number: ZMQ_SNDHWM, value: Int64(limits.framesToSendMax)),
-            SocketOption(name: "RCVHWM", number: ZMQ_RCVHWM, value: Int64(limits.framesReceivedMax)),
+            // No bound here: 4.3.4 aborts the process when the connection of a peer that filled it ends and a PING is
+            // among what libzmq had read of it (`Assertion failed: !_io_error`). ``ConnectionGuard`` bounds bytes.
+            SocketOption(name: "RCVHWM", number: ZMQ_RCVHWM, value: 0),
             SocketOption(name: "BACKLOG", number: ZMQ_BACKLOG, value: 1_024),
             // An unfinished handshake holds a descriptor this long; the default is 30 s.
             SocketOption(name: "HANDSHAKE_IVL", number: ZMQ_HANDSHAKE_IVL, value: 3_000),

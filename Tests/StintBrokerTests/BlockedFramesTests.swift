@@ -40,7 +40,7 @@ import Testing
     @Test("a peer is full at its number of frames, and another is not")
     func frames() {
         var blocked = BlockedFrames()
-        for _ in 0..<BlockedFrames.framesMax { #expect(added(frame(slow), to: &blocked)) }
+        for _ in 0..<Limits.unreadFramesMax { #expect(added(frame(slow), to: &blocked)) }
         #expect(!added(frame(slow), to: &blocked))
         #expect(added(frame(other), to: &blocked))
         blocked.retry { $0.peer == slow }
@@ -50,10 +50,23 @@ import Testing
     @Test("a peer is full at its bytes; one frame is always kept")
     func bytes() {
         var blocked = BlockedFrames()
-        #expect(added(frame(slow, bytes: BlockedFrames.bytesMax + 1), to: &blocked))
+        #expect(added(frame(slow, bytes: Limits.unreadBytesMax + 1), to: &blocked))
         #expect(!added(frame(slow), to: &blocked))
-        #expect(added(frame(other, bytes: BlockedFrames.bytesMax - 1), to: &blocked))
+        #expect(added(frame(other, bytes: Limits.unreadBytesMax - 1), to: &blocked))
         #expect(added(frame(other), to: &blocked))
         #expect(!added(frame(other), to: &blocked))
+    }
+
+    @Test("all peers together are full at their bytes, and the one with the most is to go")
+    func bytesOfAll() {
+        var blocked = BlockedFrames(bytesOfAllMax: 100)
+        #expect(added(frame(slow, bytes: 60), to: &blocked) && added(frame(other, bytes: 40), to: &blocked))
+        #expect(blocked.excess == nil)
+        #expect(added(frame(other, bytes: 1), to: &blocked))
+        #expect(blocked.excess == slow)
+        #expect(blocked.removeAll(for: slow).count == 1 && blocked.excess == nil)
+        // What was taken counts no more.
+        blocked.retry { _ in true }
+        #expect(added(frame(slow, bytes: 100), to: &blocked) && blocked.excess == nil)
     }
 }

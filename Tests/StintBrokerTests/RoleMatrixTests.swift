@@ -66,12 +66,12 @@ import Testing
             } else {
                 try broker.hello(client: connection)
             }
-            let denied = broker.turn.denied
+            let denied = broker.turn.refusals[.forbidden]
             let answers = try broker.send(kind.message, from: connection, toWorkers: toWorkers)
             let isOnItsSocket = toWorkers ? role == .worker : role != .worker
             let mayDo = isOnItsSocket && expected(kind).contains(role)
             #expect(answers.isForbidden == !mayDo, "\(role) \(kind) to \(toWorkers ? "workers" : "clients")")
-            #expect(broker.turn.denied == denied + (mayDo ? 0 : 1))
+            #expect(broker.turn.refusals[.forbidden] == denied + (mayDo ? 0 : 1))
             if !mayDo {
                 #expect(try broker.store.makeReader().list(.init(limit: 1)).jobs.isEmpty)
                 let last = try #require(try broker.auditRows().last)
@@ -90,7 +90,7 @@ import Testing
                 #expect(answers.isForbidden, "\(kind)")
             }
         }
-        #expect(broker.turn.denied == UInt64(2 * Kind.all.count))
+        #expect(broker.turn.refusals[.forbidden] == UInt64(2 * Kind.all.count))
         #expect(try broker.store.makeReader().list(.init(limit: 1)).jobs.isEmpty)
     }
 

@@ -104,7 +104,7 @@ import Testing
             broker.deliver(fromClient: frame, at: alice.address)
         }
         broker.run()
-        #expect(broker.turn.malformed > 1_000)
+        #expect(broker.turn.refusals[.malformed] > 1_000)
         #expect(broker.complete(lease, by: alice) == .accepted)
         #expect(broker.checkInvariants() == [])
     }
@@ -126,11 +126,11 @@ import Testing
         for (peer, message) in messages {
             // A worker that broke the protocol is not served on that session any more.
             if peer.side == .worker { broker.rejoin(peer) }
-            let before = broker.turn.malformed
+            let before = broker.turn.refusals[.fields]
             peer.clear()
             broker.send(message, from: peer)
             broker.run()
-            #expect(broker.turn.malformed == before + 1, "\(message)")
+            #expect(broker.turn.refusals[.fields] == before + 1, "\(message)")
             guard case .refused = peer.received.last else {
                 Issue.record("\(message) was not refused, but \(peer.received)")
                 continue

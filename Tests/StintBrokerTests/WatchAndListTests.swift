@@ -122,7 +122,11 @@ import Testing
         let broker = SimulatedBroker(seed: 8)
         let first = broker.connect()
         let second = broker.connect()
-        for _ in 2..<16_384 { _ = broker.connect() }
+        for number in 2..<16_384 {
+            _ = broker.connect()
+            // No more HELLOs are answered in a second.
+            if number % Limits.hellosPerSecond == 0 { broker.advance(by: .seconds(1)) }
+        }
         #expect(broker.enqueue([SimulatedBroker.group([broker.nextID()], type: "mail")], by: first) == .stored)
         _ = broker.connect()
         #expect(broker.enqueue([SimulatedBroker.group([broker.nextID()], type: "mail")], by: first) == .stored)

@@ -37,6 +37,17 @@ public struct BrokerHealth: Sendable {
     /// How many processes of each pool joined during the last ten minutes.
     public let joins: [(pool: String, joined: Int)]
     public let lease, heartbeat: Duration
+    /// How much of its limits is used now.
+    public let uses: [LimitUse]
+
+    /// How near a limit is.
+    public struct LimitUse: Sendable {
+        /// As in ``ClusterStatus/limits``, or `memory`, in bytes.
+        public let name: String
+        /// Of which socket, type or key; nil: there is one.
+        public let of: String?
+        public let used, most: Int
+    }
 
     init(_ message: Stint_V1_BrokerHealth) {
         version = message.version
@@ -63,5 +74,10 @@ public struct BrokerHealth: Sendable {
         joins = message.joins.map { ($0.pool, Int($0.joined)) }
         lease = .milliseconds(Int64(clamping: message.leaseMs))
         heartbeat = .milliseconds(Int64(clamping: message.heartbeatMs))
+        uses = message.uses.map {
+            LimitUse(
+                name: $0.name, of: $0.of.isEmpty ? nil : $0.of, used: Int(clamping: $0.used),
+                most: Int(clamping: $0.most))
+        }
     }
 }

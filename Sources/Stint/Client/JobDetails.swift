@@ -99,13 +99,13 @@ public struct ClusterStatus: Sendable {
         public let waiting, scheduled, ready, leased, completed, dead, cancelled: Int
 
         init(_ counts: Stint_V1_StateCounts) {
-            waiting = Int(counts.waiting)
-            scheduled = Int(counts.scheduled)
-            ready = Int(counts.ready)
-            leased = Int(counts.leased)
-            completed = Int(counts.completed)
-            dead = Int(counts.dead)
-            cancelled = Int(counts.cancelled)
+            waiting = Int(clamping: counts.waiting)
+            scheduled = Int(clamping: counts.scheduled)
+            ready = Int(clamping: counts.ready)
+            leased = Int(clamping: counts.leased)
+            completed = Int(clamping: counts.completed)
+            dead = Int(clamping: counts.dead)
+            cancelled = Int(clamping: counts.cancelled)
         }
 
         /// Jobs that are not over.
@@ -161,6 +161,9 @@ public struct ClusterStatus: Sendable {
     public let epoch: Int
     /// Nil unless it was asked for.
     public let health: BrokerHealth?
+    /// How often each limit was reached since the broker started, by its name; those that never were are absent. The
+    /// names are in `docs/PROTOCOL.md`, "Limits".
+    public let limits: [String: Int]
 
     init(_ message: Stint_V1_StatusAnswer) {
         counts = Counts(message.counts)
@@ -168,7 +171,7 @@ public struct ClusterStatus: Sendable {
         for type in message.types {
             types[type.name] = TypeStatus(
                 counts: Counts(type.counts), workers: Int(type.workers),
-                mean: type.meanMicroseconds == 0 ? nil : .microseconds(Int64(type.meanMicroseconds)))
+                mean: type.meanMicroseconds == 0 ? nil : .microseconds(Int64(clamping: type.meanMicroseconds)))
         }
         self.types = types
         workers = message.workers.map { worker in
@@ -176,20 +179,22 @@ public struct ClusterStatus: Sendable {
                 name: worker.name, pool: worker.pool, slots: Int(worker.slots), busy: Int(worker.leases),
                 since: WallTime(milliseconds: worker.sinceMs), isDraining: worker.draining,
                 isConnected: worker.connected, types: worker.types, withdrawn: worker.withdrawn,
-                silent: .milliseconds(Int64(worker.silentMs)),
+                silent: .milliseconds(Int64(clamping: worker.silentMs)),
                 clockAhead: worker.clockAheadMs == 0 ? nil : .milliseconds(worker.clockAheadMs))
         }
         operations = message.operations.map {
             OperationStatus(
-                number: Int($0.number), kind: $0.kind, type: $0.type.nonEmpty, done: Int($0.done), isPaused: $0.paused,
-                lookedAt: Int(Int64(bitPattern: $0.lookedAt)))
+                number: Int(clamping: $0.number), kind: $0.kind, type: $0.type.nonEmpty, done: Int(clamping: $0.done),
+                isPaused: $0.paused, lookedAt: Int(Int64(bitPattern: $0.lookedAt)))
         }
         since = WallTime(milliseconds: message.sinceMs)
         isDraining = message.draining
-        storeBytes = Int(message.storeBytes)
+        storeBytes = Int(clamping: message.storeBytes)
         isStoreFull = message.storeFull
         epoch = Int(clamping: message.epoch)
         health = message.hasHealth ? BrokerHealth(message.health) : nil
+        limits = Dictionary(
+            message.limits.map { ($0.name, Int(clamping: $0.refused)) }, uniquingKeysWith: { first, _ in first })
     }
 }
 

@@ -71,10 +71,11 @@ extension BrokerTurn {
         _ message: Stint_V1_Envelope.OneOf_Message, _ who: String, _ sentence: String,
         to destination: OutgoingFrame.Destination, _ peer: PeerAddress, now: Moment
     ) {
-        denied += 1
+        refusals.add(.forbidden)
         audit.counted(.denied, who: who, what: "\(message.deed): \(sentence)", at: now)
         let refusal = Stint_V1_Refused(Refusal(.forbidden, sentence), request: message.request)
         send(.refused(refusal), to: destination, peer)
+        judge(.useless, destination.socket, peer)
     }
 
     // MARK: Workers
@@ -88,14 +89,14 @@ extension BrokerTurn {
         guard let user else { return nil }
         // An instance is random and only its worker and the broker know it; who says it first owns it.
         if let owner = owners[hello.instance], owner != user, state.workers.slot(of: hello.instance) != nil {
-            denied += 1
+            refusals.add(.forbidden)
             audit.counted(.denied, who: principal.name, what: "take over the worker of another key", at: now)
             return Refusal(.forbidden, "another key began the life of this worker; start it anew")
         }
         let refused = hello.types.filter { !principal.mayTake($0) }
         if !refused.isEmpty {
             let names = Self.listed(refused)
-            denied += 1
+            refusals.add(.forbidden)
             audit.counted(.denied, who: principal.name, what: "take jobs of type \(names)", at: now)
             guard refused.count < hello.types.count else {
                 return Refusal(
@@ -118,7 +119,7 @@ extension BrokerTurn {
     /// What of a settlement its worker's key may not do: a sentence with which the attempt fails for good.
     mutating func notEntitled(_ incoming: IncomingSettlement, _ principal: Principal, at now: Moment) -> String? {
         guard let child = incoming.children.first(where: { !principal.mayEnqueueChild($0.type) }) else { return nil }
-        denied += 1
+        refusals.add(.forbidden)
         audit.counted(.denied, who: principal.name, what: "enqueue a child of type \(child.type)", at: now)
         return """
             the key "\(principal.name)" of this worker may not enqueue children of type "\(child.type)"; make one that \
@@ -208,6 +209,13 @@ extension OutgoingFrame.Destination {
     fileprivate var roles: Roles {
         switch self {
         case .worker: .worker
+        case .client: .clients
+        }
+    }
+
+    var socket: PeerVerdict.Socket {
+        switch self {
+        case .worker: .workers
         case .client: .clients
         }
     }

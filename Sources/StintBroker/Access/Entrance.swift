@@ -15,13 +15,9 @@ struct Entrance: Sendable {
     let workers: Door
     let gate: Gate
 
-    /// As many as the broker can hold sessions of.
-    private static let clientsMax = 16_384
-    private static let workersMax = 4_096
-
     /// - Throws: ``KeyFileError``.
     init(
-        _ security: BrokerConfiguration.Security, context: ZMQContext, control: BrokerControl, logger: Logger
+        _ security: BrokerConfiguration.Security, _ limits: SocketLimits, control: BrokerControl, logger: Logger
     ) throws(KeyFileError) {
         let folder = KeyFolder(security.folder)
         let server = try folder.server()
@@ -29,15 +25,13 @@ struct Entrance: Sendable {
         if former == nil, security.formerClients != nil || security.formerWorkers != nil {
             logger.notice("no server keys are being exchanged; the endpoints of the former one are not bound")
         }
-        clients = Self.door("clients", server, former, at: security.formerClients, in: context, logger)
-        workers = Self.door("workers", server, former, at: security.formerWorkers, in: context, logger)
-        // Each connection is a file; some are kept for the store and for other connections.
-        let room = OpenFiles.raiseLimit().map { Int(clamping: $0.now) / 5 * 2 } ?? .max
+        clients = Self.door("clients", server, former, at: security.formerClients, logger)
+        workers = Self.door("workers", server, former, at: security.formerWorkers, logger)
         gate = try Gate(
             folder: folder,
             doors: [
-                Gate.Door(domain: "clients", count: clients.count, connectionsMax: min(Self.clientsMax, room)),
-                Gate.Door(domain: "workers", count: workers.count, connectionsMax: min(Self.workersMax, room)),
+                Gate.Door("clients", clients.count, limits.clients.connections.connectionsMax),
+                Gate.Door("workers", workers.count, limits.workers.connections.connectionsMax),
             ],
             control: control, logger: logger)
     }
@@ -45,8 +39,7 @@ struct Entrance: Sendable {
     /// While the former key has no place of its own, it goes on to count in its old one: a broker that is started again
     /// between the making of the new key and the change of cluster.json would lock everybody out otherwise.
     private static func door(
-        _ domain: String, _ server: KeyPair, _ former: KeyPair?, at endpoint: String?, in context: ZMQContext,
-        _ logger: Logger
+        _ domain: String, _ server: KeyPair, _ former: KeyPair?, at endpoint: String?, _ logger: Logger
     ) -> Door {
         var place: (endpoint: String, secret: SecretKey)?
         if let former, let endpoint { place = (endpoint, former.secret) }
@@ -57,13 +50,12 @@ struct Entrance: Sendable {
                 metadata: ["socket": "\(domain)"])
         }
         return Door(
-            security: ServerSecurity(secret: secret, domain: domain), count: ConnectionCount(in: context), former: place
-        )
+            security: ServerSecurity(secret: secret, domain: domain), count: ConnectionCount(), former: place)
     }
 
     /// Begins to judge who may connect.
     func open(in context: ZMQContext) throws -> Gatekeeper {
         let gate = gate
-        return try Gatekeeper(in: context, counting: [clients.count, workers.count]) { gate.judge($0) }
+        return try Gatekeeper(in: context) { gate.judge($0) }
     }
 }

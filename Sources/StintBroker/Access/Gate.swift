@@ -23,6 +23,12 @@ final class Gate: Sendable {
         let domain: String
         let count: ConnectionCount
         let connectionsMax: Int
+
+        init(_ domain: String, _ count: ConnectionCount, _ connectionsMax: Int) {
+            self.domain = domain
+            self.count = count
+            self.connectionsMax = connectionsMax
+        }
     }
 
     private let folder: KeyFolder
@@ -57,13 +63,17 @@ final class Gate: Sendable {
 
     func judge(_ knock: Gatekeeper.Knock) -> Gatekeeper.Verdict {
         guard let door = doors.first(where: { $0.domain == knock.domain }) else { return .refused }
-        // The one that knocks is counted already.
-        guard door.count.value <= door.connectionsMax else { return .busy }
         let now = WallTime(milliseconds: WallClock.milliseconds())
         return state.withLock { state in
             let key = state.keys[knock.key]
             switch key?.standing(at: now) {
-            case .valid: return .admitted
+            case .valid:
+                // Strangers make room for who has a key; peers with a session do not.
+                guard door.count.vouchedFor < door.connectionsMax else {
+                    door.count.turnedAway()
+                    return .busy
+                }
+                return .admitted
             case .none: state.note("unknown keys", "\(knock.domain): unknown key", knock.address, Self.refusedMax)
             case .revoked: state.note(key?.name ?? "", "\(knock.domain): revoked key", knock.address, Self.refusedMax)
             case .expired: state.note(key?.name ?? "", "\(knock.domain): expired key", knock.address, Self.refusedMax)

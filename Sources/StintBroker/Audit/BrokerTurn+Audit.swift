@@ -43,6 +43,7 @@ extension BrokerTurn {
     /// Handshakes that the gatekeeper ended, since the last call.
     package mutating func take(_ knocks: [RefusedKnock], at now: Moment) {
         for knock in knocks {
+            refusals.add(.forbidden, knock.count)
             audit.counted(
                 .authenticationFailed, who: knock.who, what: knock.what, count: knock.count, at: now)
         }
@@ -60,7 +61,7 @@ extension BrokerTurn {
         answer.request = message.request
         answer.last = UInt64(audit.last.number)
         answer.records = rows.map(Stint_V1_AuditRecord.init)
-        outbox.add(.toClient(session, .auditAnswer(answer)), gate: gate)
+        self.answer(.auditAnswer(answer), to: session)
     }
 }
 

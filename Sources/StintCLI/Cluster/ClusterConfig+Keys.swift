@@ -16,7 +16,7 @@ extension ClusterConfig {
                 ConfigKey("name", .name, \.name, "What the cluster is called in logs and metrics."),
                 ConfigKey("broker", .object(Broker.keys), \.broker, "The broker's addresses and its patience."),
                 ConfigKey("store", .object(Store.keys), \.store, "Where jobs are kept, and for how long."),
-                ConfigKey("limits", .object(Limits.keys), \.limits, "What one job may weigh."),
+                ConfigKey("limits", .object(Limits.keys), \.limits, "What one job may weigh, and the broker."),
                 ConfigKey("jobs", .policies, \.jobs, "The policy of each job type; `*` is the policy of all others."),
                 ConfigKey(
                     "pools", .named("<pool>", Pool.keys, countMax: 1_000), \.pools,
@@ -196,12 +196,20 @@ extension ClusterConfig.Store.KeepRule {
 extension ClusterConfig.Limits {
     static var keys: ConfigSection<Self> {
         ConfigSection(
-            summary: "The same for all types. What is larger is refused when it is enqueued.",
+            summary:
+                "The same for all types. Those that cannot be configured are in [PROTOCOL.md](PROTOCOL.md#limits).",
             start: Self(),
             keys: [
                 ConfigKey(
                     "payload", .size(1_024...StintCore.Limits.payloadBytesMax), \.payloadBytesMax,
-                    "The largest payload of one job. Keep larger data elsewhere and enqueue a reference to it.")
+                    "The largest payload of one job. Keep larger data elsewhere and enqueue a reference to it."),
+                ConfigKey(
+                    "memory", .size(16 * 1_048_576...1 << 50), \.memoryBytesMax,
+                    """
+                    Resident memory of the broker beyond which it ends in order, to be started again by whoever \
+                    supervises it.
+                    """,
+                    defaultNote: "three quarters of the host's, or of its control group's"),
             ])
     }
 }
@@ -222,6 +230,24 @@ extension Policy {
                 ConfigKey(
                     "grace", .duration(.zero ... .seconds(3600)), \.grace,
                     "How long a handler that was cancelled or ran out of time may take to stop."),
+                ConfigKey("line", .object(LineBound.keys), \.line, "How long the line of the type may grow."),
+            ])
+    }
+}
+
+extension LineBound {
+    static var keys: ConfigSection<LineBound> {
+        ConfigSection(
+            summary: """
+                Counted are jobs that have not ended, also those that run. An enqueue that would go beyond is refused \
+                whole and may be sent again later; retries, replays and children are never refused.
+                """,
+            start: LineBound(),
+            keys: [
+                ConfigKey(
+                    "jobs", .wholeNumber(1...1_000_000_000_000), \.jobs, "The most jobs.", defaultNote: "no bound"),
+                ConfigKey(
+                    "bytes", .size(1...1 << 50), \.bytes, "The most bytes of their payloads.", defaultNote: "no bound"),
             ])
     }
 }

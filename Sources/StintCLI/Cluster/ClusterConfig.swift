@@ -90,6 +90,8 @@ struct ClusterConfig: Hashable, Sendable {
 
     struct Limits: Hashable, Sendable {
         var payloadBytesMax = StintCore.Limits.payloadBytesMax
+        /// Nil: three quarters of the host's, or of its control group's.
+        var memoryBytesMax: Int?
     }
 
     struct Jobs: Hashable, Sendable {

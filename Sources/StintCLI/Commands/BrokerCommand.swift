@@ -66,6 +66,7 @@ extension ClusterConfig {
                 BrokerConfiguration.Security(
                     folder: $0.folder, formerClients: $0.former.clients, formerWorkers: $0.former.workers)
             }
+            broker.memoryBytesMax = limits.memoryBytesMax
             return broker
         }
     }

@@ -129,6 +129,9 @@ extension ClusterStatus {
         line.add("draining", isDraining)
         line.add("store_bytes", storeBytes)
         line.add("store_full", isStoreFull)
+        var reached = JSONLine()
+        for (name, count) in limits.sorted(by: { $0.key < $1.key }) { reached.add(name, count) }
+        line.add("limits", reached)
         return line
     }
 

@@ -63,6 +63,6 @@ extension BrokerState {
         row.state = .cancelled
         row.finishedAt = now.wall
         effects.jobs.append(JobWrite(.update, row))
-        lines.move(row.type, from: before, to: .cancelled)
+        lines.move(row, from: before, to: .cancelled)
     }
 }

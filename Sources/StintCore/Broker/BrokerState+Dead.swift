@@ -51,11 +51,11 @@ extension BrokerState {
             row.runAt = now.wall
             makeReady(&row)
             effects.jobs.append(JobWrite(.replay, row))
-            lines.move(row.type, from: .dead, to: .ready)
+            lines.move(row, from: .dead, to: .ready)
             enterLine(row)
         case .discard:
             effects.jobs.append(JobWrite(.delete, dead))
-            lines.move(dead.type, from: .dead, to: nil)
+            lines.move(dead, from: .dead, to: nil)
         }
     }
 }

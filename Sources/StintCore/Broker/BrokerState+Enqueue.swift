@@ -60,7 +60,7 @@ extension BrokerState {
         write.payload = submission.payload
         write.extras = submission.extras
         effects.jobs.append(write)
-        lines.move(row.type, from: nil, to: row.state)
+        lines.move(row, from: nil, to: row.state)
         place(row)
     }
 }

@@ -155,7 +155,7 @@ extension BrokerState {
         var removed: Int64 = 0
         for case .some(let row) in rows where row.state == step.state && jobs.slot(of: row.id) == nil {
             effects.jobs.append(JobWrite(.delete, row))
-            lines.move(row.type, from: row.state, to: nil)
+            lines.move(row, from: row.state, to: nil)
             removed += 1
         }
         let isByNumber = operations.retention[0].amount > 0

@@ -184,7 +184,7 @@ extension BrokerState {
                 write.log = blobs.log
             }
             effects.jobs.append(write)
-            lines.move(row.type, from: .ready, to: row.state)
+            lines.move(row, from: .ready, to: row.state)
         } else {
             row.outcome = before.outcome
             precondition(row == before, "a lease that leaves no trace must not change its row")

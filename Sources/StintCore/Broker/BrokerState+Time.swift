@@ -36,7 +36,7 @@ extension BrokerState {
             row.isBackoff = false
             makeReady(&row)
             effects.jobs.append(JobWrite(.update, row))
-            lines.move(row.type, from: .scheduled, to: .ready)
+            lines.move(row, from: .scheduled, to: .ready)
             enterLine(row)
         }
     }

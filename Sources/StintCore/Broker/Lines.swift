@@ -49,10 +49,16 @@ package struct Lines: Sendable {
     }
 
     /// A row moved from one state to another, came into being (from nil), or was removed (to nil).
-    package mutating func move(_ type: TypeIndex, from: JobState?, to: JobState?) {
+    package mutating func move(_ row: JobRow, from: JobState?, to: JobState?) {
         precondition(from != .leased && to != .leased, "rows are never leased")
+        let type = row.type
         if let from { all[type.asInt].counts[from] -= 1 }
         if let to { all[type.asInt].counts[to] += 1 }
+        let (wasInLine, isInLine) = (from.map { !$0.isFinal } ?? false, to.map { !$0.isFinal } ?? false)
+        if wasInLine != isInLine {
+            all[type.asInt].counts.unfinishedBytes += isInLine ? Int64(row.payloadBytes) : -Int64(row.payloadBytes)
+            precondition(all[type.asInt].counts.unfinishedBytes >= 0, "the bytes of a line fell below zero")
+        }
         guard !all[type.asInt].countsChanged else { return }
         all[type.asInt].countsChanged = true
         changed.append(type)

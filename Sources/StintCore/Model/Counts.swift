@@ -8,8 +8,19 @@ package struct Counts: Hashable, Sendable {
     package var dead: Int64 = 0
     package var cancelled: Int64 = 0
     package var leased: Int64 = 0
+    /// Bytes of the payloads of those that have not ended.
+    package var unfinishedBytes: Int64 = 0
 
     package init() {}
+
+    /// Jobs that have not ended: the line.
+    package var unfinished: Int64 { waiting + scheduled + ready }
+
+    /// Counts one row; for who counts them all.
+    package mutating func count(_ row: JobRow) {
+        self[row.state] += 1
+        if !row.state.isFinal { unfinishedBytes += Int64(row.payloadBytes) }
+    }
 
     package subscript(state: JobState) -> Int64 {
         get {

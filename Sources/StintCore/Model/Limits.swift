@@ -43,6 +43,47 @@ public enum Limits {
     public static let delayMax: Duration = .seconds(10 * 366 * 86_400)
     /// Jobs of one page of a listing.
     public static let listMax = 1_000
+
+    // What peers may cost together. A refusal by one of these is counted under its name, see ``LimitName``.
+
+    /// Sessions at one time.
+    package static let workerSessionsMax = 4_096
+    package static let clientSessionsMax = 16_384
+    /// Of them, those of one key.
+    package static let keySessionsMax = 2_048
+    /// Connections at one time: some that nobody vouches for yet fit beside all sessions.
+    package static let workerConnectionsMax = 4_608
+    package static let clientConnectionsMax = 16_896
+    /// HELLOs that are answered a second, and at once; others wait, as many bytes of them as this.
+    package static let hellosPerSecond = 1_000
+    package static let hellosWaitingBytesMax = 64 * 1_048_576
+    /// Requests of one client without an answer. Its window of bytes is reached long before.
+    package static let requestsInFlightMax = 65_536
+    /// The window of bytes that a client is told to keep.
+    package static let clientWindowBytes = 8 * 1_048_576
+    /// Bytes of large answers that wait for a commit, of all clients; beyond it no more of them are heard.
+    package static let answersWaitingBytesMax = 64 * 1_048_576
+    /// What one peer may leave untaken, and all of them together.
+    package static let unreadFramesMax = 4_096
+    package static let unreadBytesMax = 16 * 1_048_576
+    package static let unreadBytesOfAllMax = 256 * 1_048_576
+    /// Jobs that clients watch.
+    package static let watchesMax = 100_000
+    /// Between two notices of a job's progress to those who watch it; what comes in between is dropped but for the last.
+    package static let progressInterval: Duration = .seconds(1)
+    /// Bytes of the progress of all running jobs that are held; the oldest go first.
+    package static let progressHeldBytesMax = 64 * 1_048_576
+    /// Bytes of one connection whose message does not end, and of all such.
+    package static let unfinishedBytesMax = 8 * 1_048_576
+    package static let unfinishedBytesOfAllMax = 256 * 1_048_576
+    /// Bytes of one connection that were received and not yet handed out: 4 windows of a client; a worker may come back
+    /// with the results of all its leases.
+    package static let clientHeldBytesMax = 32 * 1_048_576
+    package static let workerHeldBytesMax = 1_024 * 1_048_576
+    /// Useless messages of one connection at once, and forgiven a second.
+    package static let uselessMessagesMax = 1_000
+    package static let uselessMessagesPerSecond = 100
+
     /// Rows that one step of an operation touches.
     package static let stepRows = 500
     /// Scheduled jobs that one turn makes ready.

@@ -8,15 +8,32 @@ public struct Policy: Hashable, Sendable {
     public var timeout: Duration
     /// How long a handler that was cancelled or timed out may take to stop before its lease is revoked.
     public var grace: Duration
+    /// How long the line of the type may grow.
+    public var line: LineBound
 
     public init(
         attempts: Int = 4, backoff: Backoff = Backoff(), timeout: Duration = .seconds(3600),
-        grace: Duration = .seconds(10)
+        grace: Duration = .seconds(10), line: LineBound = LineBound()
     ) {
         self.attempts = attempts
         self.backoff = backoff
         self.timeout = timeout
         self.grace = grace
+        self.line = line
+    }
+}
+
+/// How much of one type may wait or run at one time. What would go beyond is refused when it is enqueued, and may be sent
+/// again later. Settling, retries, replays and children are never refused: they finish what was accepted.
+public struct LineBound: Hashable, Sendable {
+    /// Jobs that have not ended; nil: as many as the disk takes.
+    public var jobs: Int?
+    /// Bytes of their payloads.
+    public var bytes: Int?
+
+    public init(jobs: Int? = nil, bytes: Int? = nil) {
+        self.jobs = jobs
+        self.bytes = bytes
     }
 }
 

@@ -46,6 +46,10 @@ extension RecoveredState {
                 guard count >= 0 else { throw StoreError.corrupt("\(count) jobs of type \(number) are \(state.name)") }
                 kept[state] = count
             }
+            kept.unfinishedBytes = row["unfinished_bytes"] ?? 0
+            guard kept.unfinishedBytes >= 0 else {
+                throw StoreError.corrupt("the line of type \(number) has \(kept.unfinishedBytes) bytes")
+            }
             counts.append(kept)
         }
     }

@@ -28,7 +28,7 @@ final class RowStatements {
         worker = try replacing("workers", 5)
         grant = try replacing("grants", 6)
         grantEnded = try Prepared(db, "DELETE FROM grants WHERE epoch = ?1 AND sequence = ?2")
-        counts = try replacing("counts", 7)
+        counts = try replacing("counts", 8)
         checkpoint = try replacing("checkpoints", 2)
         answer = try replacing("answers", 3)
         answersForgotten = try Prepared(db, "DELETE FROM answers WHERE at < ?1")
@@ -65,6 +65,7 @@ final class RowStatements {
             counts.bind(5, values.completed)
             counts.bind(6, values.dead)
             counts.bind(7, values.cancelled)
+            counts.bind(8, values.unfinishedBytes)
             try counts.run()
         case .checkpoint(let serial, let blob):
             checkpoint.bind(1, serial)

@@ -28,6 +28,9 @@ enum SQLiteSchema {
         migrator.registerMigration("3: the audit log", foreignKeyChecks: .immediate) { db in
             try db.execute(sql: auditTable)
         }
+        migrator.registerMigration("4: the bytes of each line", foreignKeyChecks: .immediate) { db in
+            try db.execute(sql: bytesOfLines)
+        }
         return migrator
     }
 
@@ -165,5 +168,13 @@ enum SQLiteSchema {
             bytes BLOB NOT NULL
         );
         CREATE UNIQUE INDEX runs_place ON runs (state, type, finished_at, serial);
+        """
+
+    /// What a line weighs, to bound it. Counted once here; kept from then on.
+    private static let bytesOfLines = """
+        ALTER TABLE counts ADD COLUMN unfinished_bytes INTEGER NOT NULL DEFAULT 0;
+        UPDATE counts SET unfinished_bytes = (
+            SELECT coalesce(sum(payload_bytes), 0) FROM jobs
+            WHERE jobs.type = counts.type AND jobs.state IN (1, 2, 3));
         """
 }

@@ -23,7 +23,7 @@ struct BrokerAgainstDisk {
     /// Kept counts are the numbers of rows, in memory and on disk.
     private mutating func checkCounts() {
         var counted = Array(repeating: Counts(), count: state.lines.count)
-        for row in rows { counted[row.type.asInt][row.state] += 1 }
+        for row in rows { counted[row.type.asInt].count(row) }
         let stored = disk.typeCounts
         for index in counted.indices {
             let line = state.lines.all[index]

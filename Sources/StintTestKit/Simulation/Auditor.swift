@@ -185,13 +185,13 @@ struct Auditor {
             if row.outcome == .cancelled { cancelled.append(LeaseReference(id: row.id, token: row.token)) }
         }
         if row.state == .dead, old?.state != .dead { died[row.id] = batch }
-        count(old?.state, -1, row.type)
+        if let old { count(old, -1) }
         if write.kind == .delete {
             rows[row.id] = nil
             gone[row.id] = row
             removedNow.append(row.id)
         } else {
-            count(row.state, 1, row.type)
+            count(row, 1)
             rows[row.id] = row
         }
         if row.state == .ready, old?.state != .ready {
@@ -200,9 +200,11 @@ struct Auditor {
         }
     }
 
-    private mutating func count(_ state: JobState?, _ change: Int64, _ type: TypeIndex) {
+    private mutating func count(_ row: JobRow, _ change: Int64) {
+        let type = row.type
         guard type.asInt < counts.count else { return problem("type \(type.value) has no name yet") }
-        if let state, counts[type.asInt][state] + change >= 0 { counts[type.asInt][state] += change }
+        if counts[type.asInt][row.state] + change >= 0 { counts[type.asInt][row.state] += change }
+        if !row.state.isFinal { counts[type.asInt].unfinishedBytes += change * Int64(row.payloadBytes) }
     }
 
     private func move(_ old: JobRow, to row: JobRow, by kind: JobWrite.Kind) {

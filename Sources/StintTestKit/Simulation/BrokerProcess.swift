@@ -159,6 +159,7 @@ final class BrokerProcess {
         turn.storeIsFull = faults.isFull
         turn.storeBytes = Int64(turn.durable) * 4_096
         turn.host = world.host
+        turn.connections = world.openConnections
         if isDraining { turn.drain() }
         let pages = arrivedPages
         arrivedPages.removeAll()
@@ -176,6 +177,7 @@ final class BrokerProcess {
             heartbeats.removeAll(keepingCapacity: true)
         }
         let known = look { $0.state.workers.count }
+        _ = turn.takeVerdicts()
         wake = try turn.finish(at: now)
         if look({ $0.state.workers.count }) < known { world.workersWereGivenUp() }
         try step()
@@ -219,6 +221,9 @@ final class BrokerProcess {
             if !blocked.add(frame) {
                 for waiting in blocked.removeAll(for: frame.peer) { turn.giveUp(waiting) }
                 turn.giveUp(frame)
+            }
+            while let peer = blocked.excess {
+                for waiting in blocked.removeAll(for: peer) { turn.giveUp(waiting) }
             }
         }
     }

@@ -259,7 +259,7 @@ final class ClientProcess {
             _ = core.refusedByDraining(refusal.request)
             return
         }
-        if refusal.code == .storeFull {
+        if refusal.code == .storeFull || refusal.code == .exhausted {
             guard let wish = answered(refusal.request) else { return }
             refusedForNow.append(wish)
             return world.askAgainSoon(self)

@@ -56,8 +56,7 @@ struct LifeSettings {
             keep.dead.count = chance.int(5...100)
             keep.cancelled.count = chance.int(5...100)
         }
-        configuration = BrokerTurn.Configuration(
-            settings: settings, keep: keep, payloadBytesMax: 1_024, seed: chance.next())
+        let seed = chance.next()
         workers = chance.int(2...7)
         clients = chance.int(2...5)
         connectPatience = chance.milliseconds(500...10_000)
@@ -65,6 +64,11 @@ struct LifeSettings {
         slotsMax = chance.pick([3, 6, 15, 40]) ?? 6
         burst = chance.pick([1, 6, 25, 80]) ?? 1
         runMillisecondsMax = chance.pick([8, 30, 100]) ?? 30
+        if chance.percent(20) { settings.defaultPolicy.line.jobs = chance.magnitude(Self.boundedRequest...200) }
+        if chance.percent(20) {
+            settings.defaultPolicy.line.bytes = Self.payloadBytes * chance.magnitude(Self.boundedRequest...200)
+        }
+        configuration = BrokerTurn.Configuration(settings: settings, keep: keep, payloadBytesMax: 1_024, seed: seed)
     }
 
     /// How long a client waits for an answer. Most wait for as long as it takes.
@@ -77,4 +81,12 @@ struct LifeSettings {
 
     var lease: Duration { configuration.settings.lease }
     var policy: Policy { configuration.settings.defaultPolicy }
+
+    /// Jobs that a line takes; nil: as many as come.
+    var lineJobs: Int? {
+        [policy.line.jobs, policy.line.bytes.map { $0 / Self.payloadBytes }].compactMap { $0 }.min()
+    }
+    /// The largest request where lines are bounded, so that each is taken in the end.
+    static let boundedRequest = 18
+    private static let payloadBytes = 34
 }

@@ -98,7 +98,7 @@ extension Simulation {
     private func enqueue(_ chance: inout Chance, by client: ClientProcess) -> Int {
         var groups: [Stint_V1_JobGroup] = []
         var all: [JobID] = []
-        let most = chance.percent(3) ? 60 : 6
+        let most = chance.percent(3) && settings.lineJobs == nil ? 60 : LifeSettings.boundedRequest / 3
         for _ in 0...chance.int(0...2) {
             let type = chance.pick(LifeSettings.types) ?? LifeSettings.types[0]
             var ids = (0..<chance.int(1...most)).map { _ in freshID(&chance) }

@@ -155,6 +155,11 @@ extension Simulation {
         }
     }
 
+    var openConnections: OpenConnections {
+        func open(_ side: Link.Side) -> Int { links.count { $0.side == side && $0.address != nil } }
+        return OpenConnections(workers: open(.worker), workersMax: 1_000, clients: open(.client), clientsMax: 1_000)
+    }
+
     /// Everything that was held arrives now.
     func open(_ link: Int) {
         let toBroker = links[link].toBroker.held

@@ -102,6 +102,7 @@ package final class Simulation {
         (host.version, host.zmqVersion, host.sqliteVersion) = ("0", "0", "0")
         (host.logBytes, host.freeBytes, host.hasReserve, host.commitMicroseconds) = (1, 1, true, 500)
         (host.filesOpen, host.filesMax) = (10, 1_000)
+        (host.memoryBytes, host.memoryMax) = (1_000_000, 2_000_000)
         self.host = host
     }
 

@@ -12,6 +12,7 @@ extension StoreContract {
             var counts = Counts()
             (counts.waiting, counts.scheduled, counts.ready) = (1, 2, 3)
             (counts.completed, counts.dead, counts.cancelled) = (4, 5, Int64.max)
+            counts.unfinishedBytes = 6
             scenario.add(.counts(TypeIndex(1), Counts()))
             scenario.add(.counts(TypeIndex(1), counts))
             try scenario.commit()

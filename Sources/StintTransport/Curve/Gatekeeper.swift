@@ -32,10 +32,9 @@ package final class Gatekeeper: Sendable {
     private let thread: Mutex<SocketThread?> = Mutex(nil)
 
     /// - Parameters:
-    ///   - counts: Connections of the sockets, kept up to date on this thread.
     ///   - judge: Called on this thread. It must not block.
     package init(
-        in context: ZMQContext, counting counts: [ConnectionCount] = [], judge: @escaping @Sendable (Knock) -> Verdict
+        in context: ZMQContext, judge: @escaping @Sendable (Knock) -> Verdict
     ) throws(TransportError) {
         waker = try Waker()
         let socket = try SocketHandle(.reply, in: context)
@@ -43,8 +42,7 @@ package final class Gatekeeper: Sendable {
         guard zmq_bind(socket.raw, Self.endpoint) == 0 else {
             throw .system("bind the gatekeeper's \(Self.endpoint)", zmq_errno())
         }
-        let monitors = try Self.monitors(counts, in: context)
-        let desk = Desk(socket: socket, monitors: monitors, judge: judge)
+        let desk = Desk(socket: socket, judge: judge)
         let started = try SocketThread(name: "stint-gate") { [self] in
             desk.run(waker: waker) { isEnding.load(ordering: .acquiring) }
         }
@@ -53,23 +51,7 @@ package final class Gatekeeper: Sendable {
 
     private static let endpoint = "inproc://zeromq.zap.01"
 
-    private static func monitors(
-        _ counts: [ConnectionCount], in context: ZMQContext
-    ) throws(TransportError) -> [(ConnectionCount, SocketHandle)] {
-        var monitors: [(ConnectionCount, SocketHandle)] = []
-        for count in counts {
-            let socket = try SocketHandle(.pair, in: context)
-            socket.set(SocketOption.monitor)
-            guard zmq_connect(socket.raw, count.monitorName) == 0 else {
-                throw .system("watch the connections of a socket", zmq_errno())
-            }
-            monitors.append((count, socket))
-        }
-        return monitors
-    }
-
-    /// Ends the thread; returns when it has ended. Close the sockets that it decides for first: their reports must not
-    /// go to nobody.
+    /// Ends the thread; returns when it has ended. Who knocks from then on is not let in.
     package func stop() {
         isEnding.store(true, ordering: .releasing)
         waker.wake()
@@ -77,65 +59,32 @@ package final class Gatekeeper: Sendable {
     }
 }
 
-/// How many connections a ``RouterSocket`` has, handshakes that are under way among them. libzmq tells a monitor; the
-/// ``Gatekeeper`` reads it.
-package final class ConnectionCount: Sendable {
-    let monitorName: String
-    private let open = Atomic(0)
-
-    package init(in context: ZMQContext) { monitorName = context.nextMonitorName() }
-
-    package var value: Int { open.load(ordering: .relaxed) }
-
-    func accepted() { open.add(1, ordering: .relaxed) }
-    func ended() { open.subtract(1, ordering: .relaxed) }
-
-    static let events = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED
-}
-
 /// What the gatekeeper's thread owns.
 private final class Desk {
     private let socket: SocketHandle
-    private let monitors: [(count: ConnectionCount, socket: SocketHandle)]
     private let judge: (Gatekeeper.Knock) -> Gatekeeper.Verdict
     private let frame = Frame()
     /// A request is this many frames: version, request id, domain, address, routing id, mechanism, and one credential.
     private static let frames = 7
 
-    init(
-        socket: SocketHandle, monitors: [(ConnectionCount, SocketHandle)],
-        judge: @escaping (Gatekeeper.Knock) -> Gatekeeper.Verdict
-    ) {
+    init(socket: SocketHandle, judge: @escaping (Gatekeeper.Knock) -> Gatekeeper.Verdict) {
         self.socket = socket
-        self.monitors = monitors.map { (count: $0.0, socket: $0.1) }
         self.judge = judge
     }
 
     func run(waker: Waker, isEnding: () -> Bool) {
         var items = [zmq_pollitem_t(socket: socket.raw, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0)]
         items.append(zmq_pollitem_t(socket: nil, fd: waker.descriptor, events: Int16(ZMQ_POLLIN), revents: 0))
-        items += monitors.map { zmq_pollitem_t(socket: $0.socket.raw, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0) }
         while !isEnding() {
             while zmq_poll(&items, Int32(items.count), -1) < 0 {
                 precondition(zmq_errno() == EINTR, "zmq_poll failed: error \(zmq_errno())")
             }
             waker.clear()
-            for monitor in monitors { count(monitor.count, monitor.socket) }
             while let request = receive() { answer(request) }
         }
-        for monitor in monitors { monitor.socket.close() }
         // At once free for the next gatekeeper; closing alone gives the name up some time later.
         zmq_unbind(socket.raw, "inproc://zeromq.zap.01")
         socket.close()
-    }
-
-    private func count(_ count: ConnectionCount, _ monitor: SocketHandle) {
-        while frame.receive(from: monitor) {
-            let event = frame.bytes.count == 6 ? Int32(frame.bytes.loadUnaligned(as: UInt16.self)) : 0
-            if event == ZMQ_EVENT_ACCEPTED { count.accepted() }
-            if event == ZMQ_EVENT_DISCONNECTED { count.ended() }
-            while frame.hasMore, frame.receive(from: monitor) {}
-        }
     }
 
     /// All frames of one request. libzmq itself asks, so there are few and they are small.

@@ -203,6 +203,51 @@ import Testing
         #expect(HealthyCluster.codes { $0.host.openFiles.hard = 4_095 } == ["limits.open-files"])
     }
 
+    @Test(
+        "what the broker says of its limits is told from 80 % on, by what it is of",
+        arguments: [
+            ("connections", "workers", "limits.connections"), ("key_sessions", "web", "limits.key-sessions"),
+            ("requests", "", "limits.requests"), ("watches", "", "limits.watches"), ("memory", "", "limits.memory"),
+            ("line_jobs", "mail", "limits.line-jobs"), ("line_bytes", "mail", "limits.line-bytes"),
+            ("of_tomorrow", "x", "limits.of-tomorrow"),
+        ])
+    func uses(name: String, of: String, code: String) {
+        func findings(_ used: UInt64) -> [Finding] {
+            HealthyCluster.findings {
+                $0.status.health.uses = [
+                    .with {
+                        $0.name = name
+                        $0.of = of
+                        $0.used = used
+                        $0.most = 1_000
+                    }
+                ]
+            }
+        }
+        #expect(findings(799) == [])
+        let near = findings(800)
+        #expect(near.map(\.code) == [code] && near.allSatisfy { $0.severity == .warning })
+        #expect(near.allSatisfy { of.isEmpty || ($0.sentence + $0.fix).contains(of) })
+    }
+
+    @Test("limits that were reached are worth a note; reports of progress that were drawn together are not")
+    func refused() {
+        func reached(_ name: String) -> [Finding] {
+            HealthyCluster.findings {
+                $0.status.limits = [
+                    .with {
+                        $0.name = name
+                        $0.refused = 3
+                    }
+                ]
+            }
+        }
+        #expect(reached("progress") == [])
+        let findings = reached("line_jobs")
+        #expect(findings.map(\.code) == ["limits.refused"] && findings.allSatisfy { $0.severity == .note })
+        #expect(findings.allSatisfy { $0.sentence.contains("line_jobs 3") })
+    }
+
     @Test("files that others may read or write are told; a folder that others may only list is not")
     func files() {
         #expect(HealthyCluster.codes { $0.store.files[0].mode = 0o040_755 } == [])

@@ -35,11 +35,19 @@ import Testing
     func counts() {
         var lines = Lines()
         let type = lines.add("mail", policy: Policy(), end: nil)
-        lines.move(type, from: nil, to: .ready)
-        lines.move(type, from: nil, to: .ready)
-        lines.move(type, from: .ready, to: .completed)
-        lines.move(type, from: .completed, to: nil)
+        let row = JobRow(
+            id: JobID(high: 1, low: 1), serial: 1, type: type, state: .ready, priority: 0, rank: 0,
+            runAt: WallTime(milliseconds: 0), createdAt: WallTime(milliseconds: 0), attemptsMax: 1, payloadBytes: 10,
+            digest: 0)
+        lines.move(row, from: nil, to: .ready)
+        lines.move(row, from: nil, to: .ready)
+        #expect(lines[type].counts.unfinished == 2 && lines[type].counts.unfinishedBytes == 20)
+        lines.move(row, from: .ready, to: .scheduled)
+        #expect(lines[type].counts.unfinished == 2 && lines[type].counts.unfinishedBytes == 20)
+        lines.move(row, from: .scheduled, to: .completed)
+        lines.move(row, from: .completed, to: nil)
         #expect(lines[type].counts.ready == 1 && lines[type].counts.completed == 0)
+        #expect(lines[type].counts.unfinished == 1 && lines[type].counts.unfinishedBytes == 10)
         var effects = Effects()
         lines.writeCounts(into: &effects)
         #expect(effects.rows.count == 1)

@@ -13,7 +13,7 @@ extension TestBroker {
         var found: [String] = []
         var counts = [Counts](repeating: Counts(), count: state.lines.count)
         for row in decided.rows.values {
-            counts[row.type.asInt][row.state] += 1
+            counts[row.type.asInt].count(row)
             let entry = state.jobs[row.id]
             if let entry, entry.row != row { found.append("job \(row.id) is not in memory as it was decided") }
             let belongs =

@@ -224,6 +224,12 @@ extension Sample {
         $0.storeFull = true
         $0.malformed = 42
         $0.health = health
+        $0.limits = [
+            .with {
+                $0.name = "line_jobs"
+                $0.refused = 7
+            }
+        ]
     }
 
     private static let health: Stint_V1_BrokerHealth = .with {
@@ -259,5 +265,13 @@ extension Sample {
         ]
         $0.leaseMs = 15_000
         $0.heartbeatMs = 5_000
+        $0.uses = [
+            .with {
+                $0.name = "line_jobs"
+                $0.of = "parse_paper"
+                $0.used = 8
+                $0.most = 10
+            }
+        ]
     }
 }

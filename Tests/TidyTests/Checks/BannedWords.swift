@@ -16,6 +16,7 @@ struct BannedWord: Sendable {
     private static let terminal = "log through swift-log, or return the text to the command that prints it"
     private static let programs = [
         "Sources/StintCLI/", "Sources/StintSim/", "Sources/StintPlanted/", "Sources/StintTorture/",
+        "Sources/StintSiege/",
     ]
     private static let sleeping = "await the event itself, or move time by hand in a simulation"
 

@@ -95,6 +95,7 @@ struct Room: Sendable {
                 "StintBroker": "the torture judges from outside: ask through `Stint`, or read a closed store",
                 "StintStore": "the torture reads the store with SQL of its own, so that it shares no mistake",
             ]),
+        "StintSiege": Room([], instead: ["StintCLI": "start the built `stint` as a process instead"], isOpen: true),
         "Papers": Room([], instead: inside, isOpen: true),
         "StintDocuments": Room([], instead: inside, isOpen: true),
     ]

@@ -623,6 +623,12 @@ package nonisolated struct Stint_V1_StatusAnswer: @unchecked Sendable {
     set {_uniqueStorage()._storeFull = newValue}
   }
 
+  /// How often each limit was reached since the broker started; those that never were are left out.
+  package var limits: [Stint_V1_LimitStatus] {
+    get {_storage._limits}
+    set {_uniqueStorage()._limits = newValue}
+  }
+
   package var health: Stint_V1_BrokerHealth {
     get {_storage._health ?? Stint_V1_BrokerHealth()}
     set {_uniqueStorage()._health = newValue}
@@ -637,6 +643,20 @@ package nonisolated struct Stint_V1_StatusAnswer: @unchecked Sendable {
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+package nonisolated struct Stint_V1_LimitStatus: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: String = String()
+
+  package var refused: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// What the broker knows of itself and of its host, for people who look for what is wrong.
@@ -746,11 +766,37 @@ package nonisolated struct Stint_V1_BrokerHealth: @unchecked Sendable {
     set {_uniqueStorage()._heartbeatMs = newValue}
   }
 
+  package var uses: [Stint_V1_LimitUse] {
+    get {_storage._uses}
+    set {_uniqueStorage()._uses = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// How much of a limit is used now.
+package nonisolated struct Stint_V1_LimitUse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// As in LimitStatus, or "memory".
+  package var name: String = String()
+
+  /// Of which socket, type or key it is; empty: there is one.
+  package var of: String = String()
+
+  package var used: UInt64 = 0
+
+  package var most: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 package nonisolated struct Stint_V1_OverdueLease: Sendable {
@@ -1934,7 +1980,7 @@ nonisolated extension Stint_V1_StateCounts: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StatusAnswer"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}counts\0\u{1}types\0\u{1}workers\0\u{1}epoch\0\u{3}since_ms\0\u{1}draining\0\u{1}operations\0\u{3}store_bytes\0\u{1}malformed\0\u{3}store_full\0\u{2}\u{2}health\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}counts\0\u{1}types\0\u{1}workers\0\u{1}epoch\0\u{3}since_ms\0\u{1}draining\0\u{1}operations\0\u{3}store_bytes\0\u{1}malformed\0\u{3}store_full\0\u{1}limits\0\u{1}health\0")
 
   fileprivate class _StorageClass {
     var _request: UInt64 = 0
@@ -1948,6 +1994,7 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
     var _storeBytes: UInt64 = 0
     var _malformed: UInt64 = 0
     var _storeFull: Bool = false
+    var _limits: [Stint_V1_LimitStatus] = []
     var _health: Stint_V1_BrokerHealth? = nil
 
       // This property is used as the initial default value for new instances of the type.
@@ -1970,6 +2017,7 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
       _storeBytes = source._storeBytes
       _malformed = source._malformed
       _storeFull = source._storeFull
+      _limits = source._limits
       _health = source._health
     }
   }
@@ -2000,6 +2048,7 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
         case 9: try { try decoder.decodeSingularUInt64Field(value: &_storage._storeBytes) }()
         case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._malformed) }()
         case 11: try { try decoder.decodeSingularBoolField(value: &_storage._storeFull) }()
+        case 12: try { try decoder.decodeRepeatedMessageField(value: &_storage._limits) }()
         case 13: try { try decoder.decodeSingularMessageField(value: &_storage._health) }()
         default: break
         }
@@ -2046,6 +2095,9 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
       if _storage._storeFull != false {
         try visitor.visitSingularBoolField(value: _storage._storeFull, fieldNumber: 11)
       }
+      if !_storage._limits.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._limits, fieldNumber: 12)
+      }
       try { if let v = _storage._health {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
       } }()
@@ -2069,6 +2121,7 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
         if _storage._storeBytes != rhs_storage._storeBytes {return false}
         if _storage._malformed != rhs_storage._malformed {return false}
         if _storage._storeFull != rhs_storage._storeFull {return false}
+        if _storage._limits != rhs_storage._limits {return false}
         if _storage._health != rhs_storage._health {return false}
         return true
       }
@@ -2079,9 +2132,44 @@ nonisolated extension Stint_V1_StatusAnswer: SwiftProtobuf.Message, SwiftProtobu
   }
 }
 
+nonisolated extension Stint_V1_LimitStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".LimitStatus"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}refused\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.refused) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if self.refused != 0 {
+      try visitor.visitSingularUInt64Field(value: self.refused, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Stint_V1_LimitStatus, rhs: Stint_V1_LimitStatus) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.refused != rhs.refused {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Stint_V1_BrokerHealth: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".BrokerHealth"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{3}zmq_version\0\u{3}sqlite_version\0\u{3}wall_ms\0\u{3}log_bytes\0\u{3}free_bytes\0\u{1}reserve\0\u{3}commit_microseconds\0\u{1}clients\0\u{3}clients_max\0\u{3}workers_max\0\u{3}types_max\0\u{3}files_open\0\u{3}files_max\0\u{3}overdue_leases\0\u{1}overdue\0\u{1}joins\0\u{3}lease_ms\0\u{3}heartbeat_ms\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{3}zmq_version\0\u{3}sqlite_version\0\u{3}wall_ms\0\u{3}log_bytes\0\u{3}free_bytes\0\u{1}reserve\0\u{3}commit_microseconds\0\u{1}clients\0\u{3}clients_max\0\u{3}workers_max\0\u{3}types_max\0\u{3}files_open\0\u{3}files_max\0\u{3}overdue_leases\0\u{1}overdue\0\u{1}joins\0\u{3}lease_ms\0\u{3}heartbeat_ms\0\u{1}uses\0")
 
   fileprivate class _StorageClass {
     var _version: String = String()
@@ -2103,6 +2191,7 @@ nonisolated extension Stint_V1_BrokerHealth: SwiftProtobuf.Message, SwiftProtobu
     var _joins: [Stint_V1_PoolJoins] = []
     var _leaseMs: UInt64 = 0
     var _heartbeatMs: UInt64 = 0
+    var _uses: [Stint_V1_LimitUse] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2132,6 +2221,7 @@ nonisolated extension Stint_V1_BrokerHealth: SwiftProtobuf.Message, SwiftProtobu
       _joins = source._joins
       _leaseMs = source._leaseMs
       _heartbeatMs = source._heartbeatMs
+      _uses = source._uses
     }
   }
 
@@ -2169,6 +2259,7 @@ nonisolated extension Stint_V1_BrokerHealth: SwiftProtobuf.Message, SwiftProtobu
         case 17: try { try decoder.decodeRepeatedMessageField(value: &_storage._joins) }()
         case 18: try { try decoder.decodeSingularUInt64Field(value: &_storage._leaseMs) }()
         case 19: try { try decoder.decodeSingularUInt64Field(value: &_storage._heartbeatMs) }()
+        case 20: try { try decoder.decodeRepeatedMessageField(value: &_storage._uses) }()
         default: break
         }
       }
@@ -2234,6 +2325,9 @@ nonisolated extension Stint_V1_BrokerHealth: SwiftProtobuf.Message, SwiftProtobu
       if _storage._heartbeatMs != 0 {
         try visitor.visitSingularUInt64Field(value: _storage._heartbeatMs, fieldNumber: 19)
       }
+      if !_storage._uses.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._uses, fieldNumber: 20)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -2262,10 +2356,56 @@ nonisolated extension Stint_V1_BrokerHealth: SwiftProtobuf.Message, SwiftProtobu
         if _storage._joins != rhs_storage._joins {return false}
         if _storage._leaseMs != rhs_storage._leaseMs {return false}
         if _storage._heartbeatMs != rhs_storage._heartbeatMs {return false}
+        if _storage._uses != rhs_storage._uses {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Stint_V1_LimitUse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".LimitUse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}of\0\u{1}used\0\u{1}most\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.of) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.used) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.most) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.of.isEmpty {
+      try visitor.visitSingularStringField(value: self.of, fieldNumber: 2)
+    }
+    if self.used != 0 {
+      try visitor.visitSingularUInt64Field(value: self.used, fieldNumber: 3)
+    }
+    if self.most != 0 {
+      try visitor.visitSingularUInt64Field(value: self.most, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Stint_V1_LimitUse, rhs: Stint_V1_LimitUse) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.of != rhs.of {return false}
+    if lhs.used != rhs.used {return false}
+    if lhs.most != rhs.most {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1,0 +1,240 @@
+import Glibc
+import StintTestKit
+import Testing
+
+@testable import StintTransport
+
+extension TransportSuite {
+    // Goal: no connection costs more than its share, and the others notice nothing. Method: TCP by hand against a router
+    // whose bounds are small.
+    @Suite("Bounds of connections") struct ConnectionGuardTests {
+        private func router(_ change: (inout ConnectionLimits) -> Void) throws -> (RouterSocket, UInt16) {
+            var limits = RouterSocket.Limits(frameBytesMax: 1_048_576)
+            change(&limits.connections)
+            let router = try RouterSocket(
+                in: try ZMQContext(), binding: Endpoint("tcp://127.0.0.1:*"), limits: limits)
+            let port = try #require(router.boundEndpoint.description.split(separator: ":").last.flatMap { UInt16($0) })
+            return (router, port)
+        }
+
+        /// Reads and looks until a condition holds, at most for as long as a test waits.
+        private func serve(
+            _ router: RouterSocket, _ cuts: inout [ConnectionCut], until isDone: ([ConnectionCut]) throws -> Bool
+        ) rethrows -> Bool {
+            let poller = Poller()
+            _ = poller.add(router)
+            let end = ContinuousClock.now + patience
+            while ContinuousClock.now < end {
+                while router.receive() != nil {}
+                cuts += router.look(at: MonotonicClock.nanoseconds())
+                if try isDone(cuts) { return true }
+                poller.wait(upTo: .milliseconds(20))
+            }
+            return false
+        }
+
+        @Test("a message that never ends ends its connection; one just below the bound does not")
+        func unfinished() throws {
+            let (router, port) = try router { $0.unfinishedBytesMax = 4 * 1_048_576 }
+            let honest = try RawConnection(port: port), hostile = try RawConnection(port: port)
+            try honest.shakeHands()
+            try hostile.shakeHands()
+            let piece = RawConnection.frame([UInt8](repeating: 7, count: 65_000), hasMore: true)
+            // 3.7 MiB of one message each.
+            for _ in 0..<60 {
+                try honest.send(piece)
+                try hostile.send(piece)
+            }
+            var cuts: [ConnectionCut] = []
+            var looks = 0
+            #expect(
+                serve(router, &cuts) { _ in
+                    looks += 1
+                    return looks > 60
+                })
+            #expect(cuts.isEmpty && !honest.isClosed && !hostile.isClosed)
+            for _ in 0..<10 { try hostile.send(piece) }
+            #expect(serve(router, &cuts) { !$0.isEmpty && hostile.isClosed })
+            #expect(cuts == [.tooMuchHeld])
+            #expect(!honest.isClosed)
+        }
+
+        @Test("the sum of unfinished messages is bounded; the largest goes first")
+        func sum() throws {
+            let (router, port) = try router {
+                $0.unfinishedBytesMax = 8 * 1_048_576
+                $0.unfinishedBytesOfAllMax = 6 * 1_048_576
+            }
+            let small = try RawConnection(port: port), large = try RawConnection(port: port)
+            let piece = RawConnection.frame([UInt8](repeating: 7, count: 65_000), hasMore: true)
+            for peer in [small, large] { try peer.shakeHands() }
+            for _ in 0..<40 { try small.send(piece) }
+            for _ in 0..<70 { try large.send(piece) }
+            var cuts: [ConnectionCut] = []
+            #expect(serve(router, &cuts) { _ in large.isClosed })
+            #expect(cuts == [.tooMuchHeld] && !small.isClosed)
+        }
+
+        @Test("whole messages are never taken for an unfinished one, however many came")
+        func finished() throws {
+            let (router, port) = try router { $0.unfinishedBytesMax = 1_048_576 }
+            let peer = try RawConnection(port: port)
+            try peer.shakeHands()
+            var cuts: [ConnectionCut] = []
+            // Short and long lengths, and messages of several frames, which are dropped: all are accounted for.
+            for round in 0..<30 {
+                for _ in 0..<10 {
+                    try peer.send(RawConnection.frame([UInt8](repeating: 1, count: 200)))
+                    try peer.send(RawConnection.frame([UInt8](repeating: 1, count: 30_000)))
+                    try peer.send(RawConnection.frame([1], hasMore: true) + RawConnection.frame([2]))
+                }
+                #expect(serve(router, &cuts) { _ in router.malformedCount >= (round + 1) * 10 })
+            }
+            var looks = 0
+            #expect(
+                serve(router, &cuts) { _ in
+                    looks += 1
+                    return looks > 60
+                })
+            #expect(cuts.isEmpty && !peer.isClosed)
+        }
+
+        @Test("beyond the most connections the oldest stranger goes; who was vouched for stays")
+        func tooMany() throws {
+            let (router, port) = try router { $0.connectionsMax = 4 }
+            let guest = try RawConnection(port: port)
+            try guest.shakeHands()
+            try guest.send(RawConnection.frame([1]))
+            let poller = Poller()
+            _ = poller.add(router)
+            let message = try #require(poller.message { router.receive() })
+            router.vouch(for: message.peer)
+            var cuts: [ConnectionCut] = []
+            let strangers = try (0..<3).map { _ in try RawConnection(port: port) }
+            #expect(serve(router, &cuts) { _ in router.connectionCount == 4 })
+            var looks = 0
+            #expect(
+                serve(router, &cuts) { _ in
+                    looks += 1
+                    return looks > 40
+                })
+            #expect(cuts.isEmpty)
+            let last = try RawConnection(port: port)
+            #expect(serve(router, &cuts) { $0.count == 1 && router.connectionCount == 4 })
+            #expect(cuts == [.tooMany] && strangers[0].isClosed && !guest.isClosed && !last.isClosed)
+        }
+
+        @Test("what is held without having been read is bounded of all together; the largest goes first")
+        func heldOfAll() throws {
+            let (router, port) = try router { $0.heldBytesOfAllMax = 3 * 1_048_576 }
+            let small = try RawConnection(port: port), large = try RawConnection(port: port)
+            let message = RawConnection.frame([UInt8](repeating: 7, count: 65_000))
+            for peer in [small, large] { try peer.shakeHands() }
+            for _ in 0..<20 { try small.send(message) }
+            for _ in 0..<40 { try large.send(message) }
+            // Nobody reads them.
+            let poller = Poller()
+            let end = ContinuousClock.now + patience
+            var cuts: [ConnectionCut] = []
+            while cuts.isEmpty, ContinuousClock.now < end {
+                poller.wait(upTo: .milliseconds(20))
+                cuts += router.look(at: MonotonicClock.nanoseconds())
+            }
+            #expect(cuts == [.tooMuchHeld] && !small.isClosed && large.awaitClose())
+        }
+
+        // libzmq 4.3.4 with a bound on messages that wait aborts the process here.
+        @Test("a peer that overruns the router, pings it and goes does not end it")
+        func pingsAndGoes() throws {
+            let (router, port) = try router { _ in }
+            let ping = RawConnection.frame([4, 0x50, 0x49, 0x4E, 0x47, 0, 0], isCommand: true)
+            let message = RawConnection.frame([1])
+            for _ in 0..<5 {
+                let peer = try RawConnection(port: port)
+                try peer.shakeHands()
+                for _ in 0..<60 { try peer.send(Array(repeatElement(message + ping, count: 100).joined())) }
+            }
+            var (received, cuts) = (0, [ConnectionCut]())
+            let poller = Poller()
+            _ = poller.add(router)
+            let end = ContinuousClock.now + patience
+            while received < 5 * 6_000, ContinuousClock.now < end {
+                while router.receive() != nil { received += 1 }
+                cuts += router.look(at: MonotonicClock.nanoseconds())
+                poller.wait(upTo: .milliseconds(20))
+            }
+            #expect(received > 0 && cuts.isEmpty)
+            let honest = try RawConnection(port: port)
+            try honest.shakeHands()
+            try honest.send(RawConnection.frame([9]))
+            #expect(poller.message { router.receive() }?.body == [9])
+        }
+
+        @Test("who lost its session is a stranger again, and goes before those who have one")
+        func strangerAgain() throws {
+            let (router, port) = try router { $0.connectionsMax = 2 }
+            let poller = Poller()
+            _ = poller.add(router)
+            var cuts: [ConnectionCut] = []
+            let guests = try (0..<2).map { _ in
+                let guest = try RawConnection(port: port)
+                try guest.shakeHands()
+                try guest.send(RawConnection.frame([1]))
+                let message = try #require(poller.message { router.receive() })
+                router.vouch(for: message.peer)
+                return (guest, message.peer)
+            }
+            router.vouch(for: guests[1].1, false)
+            let last = try RawConnection(port: port)
+            #expect(serve(router, &cuts) { _ in guests[1].0.isClosed })
+            #expect(cuts == [.tooMany] && !guests[0].0.isClosed && !last.isClosed)
+        }
+
+        @Test("when everybody was vouched for, the newest goes")
+        func tooManyGuests() throws {
+            let (router, port) = try router { $0.connectionsMax = 2 }
+            let poller = Poller()
+            _ = poller.add(router)
+            var cuts: [ConnectionCut] = []
+            let guests = try (0..<3).map { _ in
+                let guest = try RawConnection(port: port)
+                try guest.shakeHands()
+                try guest.send(RawConnection.frame([1]))
+                let message = try #require(poller.message { router.receive() })
+                router.vouch(for: message.peer)
+                return guest
+            }
+            #expect(serve(router, &cuts) { _ in guests[2].isClosed })
+            #expect(cuts == [.tooMany] && !guests[0].isClosed && !guests[1].isClosed)
+        }
+
+        @Test("useless messages are forgiven in time; a flood of them ends its connection")
+        func useless() throws {
+            let (router, port) = try router {
+                $0.uselessMax = 10
+                $0.uselessPerSecond = 0
+            }
+            let peer = try RawConnection(port: port)
+            try peer.shakeHands()
+            var cuts: [ConnectionCut] = []
+            for _ in 0..<10 { try peer.send(RawConnection.frame([1], hasMore: true) + RawConnection.frame([2])) }
+            #expect(serve(router, &cuts) { _ in router.malformedCount == 10 })
+            #expect(cuts.isEmpty && !peer.isClosed)
+            try peer.send(RawConnection.frame([1], hasMore: true) + RawConnection.frame([2]))
+            #expect(serve(router, &cuts) { _ in peer.isClosed })
+            #expect(cuts == [.useless])
+        }
+
+        @Test("connections that never finish their handshake are counted and gone after it")
+        func halfOpen() throws {
+            let (router, port) = try router { $0.connectionsMax = 1_000 }
+            let peers = try (0..<50).map { _ in try RawConnection(port: port) }
+            for peer in peers.prefix(25) { try peer.send(Array(RawConnection.greeting.prefix(20))) }
+            var cuts: [ConnectionCut] = []
+            #expect(serve(router, &cuts) { _ in router.connectionCount == 50 })
+            // libzmq's own patience with a handshake is 3 s.
+            #expect(serve(router, &cuts) { _ in router.connectionCount == 0 })
+            #expect(cuts.isEmpty && peers.allSatisfy(\.isClosed))
+        }
+    }
+}
