@@ -48,7 +48,7 @@ struct StintPlanted: ParsableCommand {
         for bug in catalogue where names.isEmpty || names.contains(bug.name) {
             let row = try Search(simulator: Scratch.simulator, bug: bug).run(from...seeds)
             rows.append(row)
-            print(row.text)
+            FileHandle.standardOutput.write(Data((row.text + "\n").utf8))
             if write { try record(rows, catalogue) }
         }
         var table = ResultTable(page: "")

@@ -45,6 +45,8 @@ struct Link {
     }
     /// Sent while there was no connection.
     var unsent: [[UInt8]] = []
+    /// When a direction was cut that still is.
+    var cutAt: Instant?
     /// The peer takes nothing: frames pile up at the broker.
     var isBlocked = false
 

@@ -8,7 +8,8 @@ extension Simulation {
         isHealed = true
         healAll()
         let limit = now.instant + settings.lease * 3
-        while !isDone, now.instant < limit { run(until: now.instant + .milliseconds(200)) }
+        try failIfBroken()
+        while !isDone, !isStuck, now.instant < limit { run(until: now.instant + .milliseconds(200)) }
         try check()
         expect(broker.isQuiet, "the broker is not done three lease periods after the last fault")
         judgeEnd()

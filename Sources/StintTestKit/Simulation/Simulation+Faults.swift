@@ -103,6 +103,7 @@ extension Simulation {
 
     private func partition(_ chance: inout Chance) {
         guard let link = anyLink(&chance) else { return }
+        links[link].cutAt = nil
         links[link].toBroker.passage = .held
         links[link].toPeer.passage = .held
         let opens = Remedy.opens(link: link, generation: links[link].generation, breaks: chance.percent(40))
@@ -116,6 +117,7 @@ extension Simulation {
         } else {
             links[link].toPeer.passage = .lost
         }
+        links[link].cutAt = now.instant
         let breaks = Remedy.opens(link: link, generation: links[link].generation, breaks: true)
         events.add(.heals(breaks), at: now.instant + pauseLength(&chance))
     }
@@ -145,12 +147,23 @@ extension Simulation {
         }
     }
 
+    /// The connection was dead for a while, and it is still the same: a worker should have noticed by itself.
+    private func deadConnectionIsFound(_ link: Int) {
+        guard let cutAt = links[link].cutAt, links[link].side == .worker else { return }
+        let worker = workers[links[link].peer]
+        guard worker.isAlive, worker.knowsTerms, worker.pausedUntil == nil, worker.wokeAt < cutAt else { return }
+        expect(
+            now.instant < cutAt + settings.lease * 2 + .milliseconds(1_500),
+            "\(worker.name) goes on for \(now.instant - cutAt) with a connection that is dead")
+    }
+
     // MARK: Healing
 
     func heal(_ remedy: Remedy) {
         switch remedy {
         case .opens(let link, let generation, let breaks):
             guard links[link].generation == generation else { return }
+            deadConnectionIsFound(link)
             if breaks { breakConnection(link) } else { open(link) }
         case .reads(let link):
             links[link].isBlocked = false

@@ -131,6 +131,7 @@ extension Simulation {
         links[link].toBroker = Link.Lane()
         links[link].toPeer = Link.Lane()
         links[link].isBlocked = false
+        links[link].cutAt = nil
         links[link].address = nil
         links[link].generation += 1
         // The peer hears of it soon; now and then so late that it hears first from the broker, which does not know its

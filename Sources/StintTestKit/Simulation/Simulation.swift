@@ -79,6 +79,10 @@ package final class Simulation {
     var diskSlowness = 1
     /// Sees every message that is sent, in both directions.
     package var coverage: ((Stint_V1_Envelope.OneOf_Message) -> Void)?
+    /// What happened at this very moment; when that never ends, time does not go on.
+    private var happenedNow = 0
+    private static let eventsOfOneMomentMax = 100_000
+    private(set) var isStuck = false
     /// Everything has healed; nothing fails any more.
     var isHealed = false
     var network: Chance
@@ -118,7 +122,7 @@ package final class Simulation {
         events.add(.request(0), at: now.instant + .milliseconds(1))
         let limit = now.instant + plan.span * 4
         var nextCheck = now.instant
-        while !isOver, let event = events.next(by: limit) {
+        while !isOver, !isStuck, let event = events.next(by: limit) {
             happen(event)
             if now.instant >= nextCheck {
                 try check()
@@ -138,6 +142,11 @@ package final class Simulation {
 
     func happen(_ event: EventQueue<What>.Event) {
         precondition(event.at >= now.instant)
+        happenedNow = event.at == now.instant ? happenedNow + 1 : 0
+        if happenedNow > Self.eventsOfOneMomentMax, !isStuck {
+            isStuck = true
+            problem("more than \(Self.eventsOfOneMomentMax) things happen at one moment: somebody spins")
+        }
         pass(until: event.at)
         switch event.what {
         case .turn(let life): if life == broker.life { broker.turnIsDue() }
@@ -166,7 +175,7 @@ package final class Simulation {
 
     /// Lets time pass, up to a moment.
     func run(until limit: Instant) {
-        while let event = events.next(by: limit) { happen(event) }
+        while !isStuck, let event = events.next(by: limit) { happen(event) }
         pass(until: limit)
     }
 

@@ -67,6 +67,11 @@ final class WorkerProcess {
     private var proof: WorkerProof
     /// Of the last assign message of this session.
     private var assignNumber: UInt64 = 0
+    /// Leases of which the broker said that they are lost, or that have a successor here.
+    private var lost: Set<LeaseReference> = []  // for lookup only
+    /// It knows how long leases and heartbeats are.
+    private(set) var knowsTerms = false
+    private(set) var wokeAt = Instant(nanoseconds: 0)
     /// Since healing.
     var ranSinceHealing = 0
 
@@ -152,6 +157,7 @@ final class WorkerProcess {
 
     func wake(in world: Simulation) {
         pausedUntil = nil
+        wokeAt = world.now.instant
         let frames = paused
         paused.removeAll()
         for frame in frames { take(frame, in: world) }
@@ -310,6 +316,7 @@ final class WorkerProcess {
         case .start, .suspend, .resume: break
         case .abandon(let lease):
             world.note("\(name) gives up \(lease.id) under \(lease.token)")
+            world.expect(lost.contains(lease), "\(name) gives up \(lease.id), and nobody took that away")
             stop(lease)
         case .cancel(let lease): cancel(lease, in: world)
         case .settle(let key, let number):
@@ -410,6 +417,8 @@ final class WorkerProcess {
             for group in welcome.lost {
                 if group.reason == .jobCancelled { cancelled += try group.leases() } else { lost += try group.leases() }
             }
+            self.lost.formUnion(lost)
+            knowsTerms = true
             session.welcomed(
                 lease: .milliseconds(Int64(welcome.leaseMs)), heartbeat: .milliseconds(Int64(welcome.heartbeatMs)),
                 lost: lost, cancelled: cancelled, at: world.now, &actions)
@@ -435,6 +444,7 @@ final class WorkerProcess {
                 if group.reason == .jobCancelled {
                     session.cancelRequested(leases, &actions)
                 } else {
+                    lost.formUnion(leases)
                     session.revoked(leases, &actions)
                     isRid(of: leases, in: world)
                 }
@@ -455,6 +465,8 @@ final class WorkerProcess {
 
     private func assigned(_ attempts: [Attempt], in world: Simulation) {
         world.note("\(name) is to run \(attempts.map { "\($0.lease.id) under \($0.lease.token)" })")
+        let ids = Set(attempts.map(\.lease.id))
+        for lease in waiting.map(\.lease) + running.map(\.attempt.lease) where ids.contains(lease.id) { lost.insert(lease) }
         waiting += attempts
         session.assigned(attempts.map(\.lease), &actions)
     }
