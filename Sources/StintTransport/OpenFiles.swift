@@ -21,7 +21,29 @@ package enum OpenFiles {
 
     private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
 
-    static func raised(from soft: UInt64, hard: UInt64) -> UInt64 { max(soft, min(hard, most)) }
+    /// Up to the hard limit but for what ``withSpare(_:)`` may need; never below what it was, unless that is the hard limit.
+    static func raised(from soft: UInt64, hard: UInt64) -> UInt64 {
+        let spare = spare(hard: hard)
+        return max(min(soft, hard - spare), min(hard - spare, most))
+    }
+
+    static func spare(hard: UInt64) -> UInt64 { min(64, hard / 16) }
+
+    /// Runs something short that has to open a file even when connections hold all others: strangers can take as many as
+    /// the system lets this process have, and what must not wait for their going is the news that a key was revoked.
+    ///
+    /// The limit is lifted by some for as long as it takes. One thread at a time.
+    package static func withSpare<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
+        guard let now = limits?.now else { return try body() }
+        var more = now
+        more.rlim_cur = min(now.rlim_max, now.rlim_cur + rlim_t(spare(hard: UInt64(now.rlim_max))))
+        setrlimit(resource, &more)
+        defer {
+            var now = now
+            setrlimit(resource, &now)
+        }
+        return try body()
+    }
 
     /// Call at the start of a process that has connections. Nil: the system does not tell its limits.
     ///

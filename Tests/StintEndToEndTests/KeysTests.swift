@@ -280,6 +280,46 @@ extension EndToEnd {
             try await locked.broker?.terminate()
         }
 
+        // Goal: strangers cannot keep a revoked key alive by taking every file that the broker may open. Method: a broker
+        // that may open few, more half handshakes than that, and a client in the middle of a question whose key is revoked.
+        @Test("a revocation counts also while strangers hold every file that the broker may open")
+        func withoutFiles() async throws {
+            let locked = try Locked(Self.pool)
+            let cluster = locked.cluster
+            let boss = try await locked.key("operator", "--role operator")
+            let web = try await locked.key("web", "--role producer")
+            let broker = try RunningProcess(
+                "/bin/sh", ["-c", #"ulimit -n 160 && exec "$0" broker"#, StintProgram.path],
+                environment: cluster.environment, folder: cluster.folder)
+            let clients = try await broker.line("ready") { $0.hasPrefix("ready") }.split(separator: " ")[2]
+            let environment = ["STINT_CLIENTS": String(clients), "STINT_KEY_FILE": web]
+            let waiting = try cluster.start("enqueue", "a", "--wait", environment: environment)
+            try await eventually("the job") {
+                let jobs = try await cluster.stint(
+                    "jobs", environment: environment.merging(["STINT_KEY_FILE": boss]) { _, new in new })
+                return jobs.text.contains("ready") ? () : nil
+            }
+            let torture = URL(fileURLWithPath: StintProgram.path).deletingLastPathComponent()
+                .appending(path: "stint-torture").path
+            let lifeline = try cluster.gate("lifeline")
+            let strangers = try RunningProcess(
+                "/bin/sh",
+                [
+                    "-c", #"exec "$0" strangers --endpoint "$1" --key-file "$2" --half 400 --wrong 0 < lifeline"#,
+                    torture, String(clients), web,
+                ], environment: cluster.environment, folder: cluster.folder)
+            try await eventually("the last file to be taken") {
+                try FileManager.default.contentsOfDirectory(atPath: "/proc/\(broker.id)/fd").count >= 150 ? () : nil
+            }
+            #expect(try await cluster.stint("keys", "revoke", "web").code == 0)
+            let ended = try await waiting.result()
+            #expect(ended.code == 4 && ended.errorText.contains("was revoked"), "\(ended.code) \(ended.errorText)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(broker.id)/fd").count >= 140)
+            try await strangers.kill9()
+            _ = lifeline
+            try await broker.terminate()
+        }
+
         // Goal: a revocation is not missed because the list could not be read at the moment it changed. Method: a list
         // that the broker refuses (others may write it) takes the place of the old one; then it is put right, which
         // changes neither its time nor its size.

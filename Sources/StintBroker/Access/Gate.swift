@@ -94,8 +94,8 @@ final class Gate: Sendable {
             if !refused.isEmpty { control.knocked(refused) }
             let now = Self.facts(of: folder.listFile)
             guard now != seen else { continue }
-            // What could not be read is read again at the next look: what was in the way may go (no file can be opened
-            // while strangers hold all of them), and the change that it hides may be a revocation.
+            // What could not be read is read again at the next look: what was in the way may go, and the change that it
+            // hides may be a revocation.
             guard reload() else { continue }
             seen = now
         }
@@ -106,7 +106,7 @@ final class Gate: Sendable {
     /// - Returns: False when the list cannot be read. Each reason is said once.
     private func reload() -> Bool {
         do {
-            let keys = try folder.list()
+            let keys = try OpenFiles.withSpare { () throws(KeyFileError) in try folder.list() }
             state.withLock { state in
                 state.keys = keys
                 state.trouble = nil
