@@ -116,11 +116,15 @@ final class ClientProcess {
     /// It asked to be called now.
     func isDue(in world: Simulation) {
         if nextCall <= world.now.instant { nextCall = .distantFuture }
-        guard pausedUntil == nil else { return }
+        askAgain(in: world)
+        work(in: world)
+    }
+
+    private func askAgain(in world: Simulation) {
+        guard isAlive, pausedUntil == nil else { return }
         let wishes = refusedForNow
         refusedForNow.removeAll()
         for wish in wishes { ask(wish, in: world) }
-        work(in: world)
     }
 
     private func send(_ next: ClientSession.Next, in world: Simulation) {
@@ -199,6 +203,7 @@ final class ClientProcess {
             isBreakUnnoticed = false
             lostConnection(isBack: isConnected, in: world)
         }
+        askAgain(in: world)
         work(in: world)
     }
 
@@ -261,6 +266,7 @@ final class ClientProcess {
         }
         if refusal.code == .storeFull || refusal.code == .exhausted {
             guard let wish = answered(refusal.request) else { return }
+            if refusal.code == .exhausted, givesUp(wish, refusal.request, in: world) { return }
             refusedForNow.append(wish)
             return world.askAgainSoon(self)
         }
@@ -280,6 +286,14 @@ final class ClientProcess {
         case .cancel, .replay, .discard, .list, .status, .audit, .watch, .unwatch:
             world.expect(refusal.code != .invalid, "a request was refused: \(refusal.message)")
         }
+    }
+
+    /// Its user does without what a full line does not take, at the latest when the end is near.
+    private func givesUp(_ wish: Wish, _ request: UInt64, in world: Simulation) -> Bool {
+        guard case .enqueue(let ids, _, false) = wish, world.isHealed || world.network.percent(50) else { return false }
+        guard !repeated.contains(request) else { return true }
+        for id in ids where !(world.ledger[id]?.isAcknowledged ?? true) { world.ledger.refused.insert(id) }
+        return true
     }
 
     private func shown(_ wish: Wish?, _ job: Stint_V1_JobDetails, in world: Simulation) {

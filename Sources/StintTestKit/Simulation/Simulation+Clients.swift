@@ -27,7 +27,7 @@ extension Simulation {
 
     /// It was refused for now.
     func askAgainSoon(_ client: ClientProcess) {
-        events.add(.client(client.index), at: now.instant + .milliseconds(200))
+        events.add(.client(client.index), at: now.instant + .milliseconds(isHealed ? 10 : 200))
     }
 
     func clientIsDue(_ client: ClientProcess) {
