@@ -40,7 +40,8 @@ final class LifeDisk {
 
     func commit(_ batch: Batch) throws {
         try sqlite?.commit(batch)
-        try memory?.commit(batch)
+        // A disk that lost a batch is found out by now, and what follows does not follow what was said.
+        if problems.isEmpty { try memory?.commit(batch) }
     }
 
     /// The process ends, and what it was committing is on the disk or not.
@@ -58,7 +59,7 @@ final class LifeDisk {
                 problems.append("batch \(before) was acknowledged, and after the broker's end the last one is \(found)")
             }
         }
-        if isOnDisk, let batch { try memory.commit(batch) }
+        if isOnDisk, problems.isEmpty, let batch { try memory.commit(batch) }
         memory.close()
         self.memory = nil
         return isOnDisk

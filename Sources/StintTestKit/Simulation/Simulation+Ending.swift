@@ -151,8 +151,10 @@ extension Simulation {
         guard let client = liveClients.first else { return }
         var chance = Chance(plan.seed, .clients)
         let slots = liveWorkers.reduce(0) { $0 + $1.slots }
-        // A line that takes no more cannot feed everybody at once.
-        guard settings.lineJobs.map({ $0 >= slots * 2 }) ?? true else { return }
+        // A line that takes no more cannot feed everybody at once; jobs may wait in it for a time that is far away.
+        let isTheirs = { (line: Lines.Line) in line.name == LifeSettings.types[0] }
+        let waiting = broker.look { turn in turn.state.lines.all.first(where: isTheirs)?.counts.unfinished ?? 0 }
+        guard settings.lineJobs.map({ $0 >= slots * 2 + Int(waiting) }) ?? true else { return }
         let ids = (0..<slots * 2).map { _ in freshID(&chance) }
         for id in ids { ledger.offered(id, type: LifeSettings.types[0], mayBeRemoved: true) }
         var group = SimulatedBroker.group(ids, type: LifeSettings.types[0], payload: Self.payload(of: ids[0]))
