@@ -10,7 +10,9 @@ package struct BlockedFrames {
         var bytes = 0
     }
     private let bytesOfAllMax: Int
-    private var queues: [PeerAddress: Queue] = [:]
+    private var queues: [PeerAddress: Queue] = [:]  // for lookup only
+    /// Those of the queues, in the order in which their peers began to wait.
+    private var waiting: [PeerAddress] = []
     private var bytes = 0
 
     package init(bytesOfAllMax: Int = Limits.unreadBytesOfAllMax) { self.bytesOfAllMax = bytesOfAllMax }
@@ -28,6 +30,7 @@ package struct BlockedFrames {
         {
             return false
         }
+        if queues[frame.peer] == nil { waiting.append(frame.peer) }
         queues[frame.peer, default: Queue()].frames.append(frame)
         queues[frame.peer]?.bytes += bytes
         self.bytes += bytes
@@ -37,19 +40,22 @@ package struct BlockedFrames {
     /// Who is to be given up, because all of them together leave too much: the one with the most. Nil: nobody.
     package var excess: PeerAddress? {
         guard bytes > bytesOfAllMax else { return nil }
-        return queues.max { $0.value.bytes < $1.value.bytes }?.key
+        return waiting.max { bytes(of: $0) < bytes(of: $1) }
     }
+
+    private func bytes(of peer: PeerAddress) -> Int { queues[peer]?.bytes ?? 0 }
 
     /// Takes out everything that waits for a peer.
     package mutating func removeAll(for peer: PeerAddress) -> Deque<OutgoingFrame> {
         guard let queue = queues.removeValue(forKey: peer) else { return [] }
+        waiting.removeAll { $0 == peer }
         bytes -= queue.bytes
         return queue.frames
     }
 
     /// Offers the frames again, each peer's up to the first that is not taken.
     package mutating func retry(_ isTaken: (OutgoingFrame) -> Bool) {
-        for peer in Array(queues.keys) {
+        for peer in waiting {
             while let frame = queues[peer]?.frames.first, isTaken(frame) {
                 queues[peer]?.frames.removeFirst()
                 queues[peer]?.bytes -= frame.body.count
@@ -57,5 +63,6 @@ package struct BlockedFrames {
             }
             if queues[peer]?.frames.isEmpty ?? false { queues[peer] = nil }
         }
+        waiting.removeAll { queues[$0] == nil }
     }
 }

@@ -37,6 +37,24 @@ import Testing
         #expect(blocked.isEmpty)
     }
 
+    @Test("peers are offered their frames in the order in which they began to wait, in every process")
+    func orderOfPeers() {
+        var blocked = BlockedFrames()
+        let peers = (10..<40).map { PeerAddress(simulated: $0) }
+        for peer in peers + peers.reversed() { #expect(added(frame(peer), to: &blocked)) }
+        // Who waits anew waits behind the others.
+        #expect(blocked.removeAll(for: peers[0]).count == 2)
+        #expect(added(frame(peers[0]), to: &blocked))
+        var offered: [PeerAddress] = []
+        blocked.retry { frame in
+            offered.append(frame.peer)
+            return false
+        }
+        #expect(offered == peers[1...] + [peers[0]])
+        blocked.retry { _ in true }
+        #expect(blocked.isEmpty)
+    }
+
     @Test("a peer is full at its number of frames, and another is not")
     func frames() {
         var blocked = BlockedFrames()
