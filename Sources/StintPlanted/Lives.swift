@@ -23,8 +23,8 @@ struct Lives {
         process.arguments = ["--seeds", "\(seeds.lowerBound)..\(seeds.upperBound)", "--brief", "--verbose", "--digest"]
         var environment = ProcessInfo.processInfo.environment
         environment[Planting.variable] = bug?.name
-        // A life that traps is told by its last words; a report of the whole process would take seconds.
-        environment["SWIFT_BACKTRACE"] = "enable=no"
+        // A life that traps is told by where it did.
+        environment["SWIFT_BACKTRACE"] = "enable=yes,color=no,threads=crashed,limit=6,registers=none,images=none"
         process.environment = environment
         let output = Pipe()
         process.standardOutput = output
@@ -46,14 +46,14 @@ struct Lives {
         var lines = LineReader(descriptor)
         var seed = seeds.lowerBound
         var isBroken = false
-        var lastWords = ""
+        var place: String?
         while true {
             switch lines.next(within: Self.patience) {
             case .silence: return .broken(seed: seed, rule: "the life does not end")
             case .end:
                 process.waitUntilExit()
                 if process.terminationReason == .exit, process.terminationStatus == 0 { return .passed }
-                return .broken(seed: seed, rule: Rule.ofTrap(lastWords))
+                return .broken(seed: seed, rule: Rule.ofTrap(in: place))
             case .line(let line):
                 if isBroken { return .broken(seed: seed, rule: Rule.of(line)) }
                 let words = line.split(separator: " ")
@@ -63,8 +63,8 @@ struct Lives {
                     digests[lived] = String(words[1])
                 } else if line.hasSuffix("breaks a rule:") {
                     isBroken = true
-                } else if !line.isEmpty {
-                    lastWords = line
+                } else if place == nil {
+                    place = Rule.place(inBacktrace: line)
                 }
             }
         }
@@ -86,10 +86,14 @@ enum Rule {
     }
 
     /// Our own assertions, which stay in the product.
-    static func ofTrap(_ lastWords: String) -> String {
-        guard let said = lastWords.firstRange(of: "Fatal error") else { return "the process ends: a precondition" }
-        let words = lastWords[said.upperBound...].drop { $0 == ":" || $0 == " " }
-        return words.isEmpty ? "the process ends: a precondition" : "the process ends: \(of(String(words)))"
+    static func ofTrap(in place: String?) -> String {
+        place.map { "the process ends: a precondition of `\($0)`" } ?? "the process ends"
+    }
+
+    /// The function that a line of a backtrace is about, if it is one of ours.
+    static func place(inBacktrace line: String) -> String? {
+        guard line.contains("/Sources/Stint"), !line.contains("[system]") else { return nil }
+        return line.firstMatch(of: /0x[0-9a-f]+ (?:[a-z]+ )*([A-Z][A-Za-z.]+)/).map { String($0.output.1) }
     }
 }
 
