@@ -49,6 +49,10 @@ struct Link {
     var cutAt: Instant?
     /// The peer takes nothing: frames pile up at the broker.
     var isBlocked = false
+    /// Takes a frame now and then while it is blocked.
+    var isSlow = false
+    /// The next connection breaks at once.
+    var flaps = false
 
     /// Frames in one direction, in order.
     struct Lane<Frame> {

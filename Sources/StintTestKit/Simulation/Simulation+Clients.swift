@@ -63,7 +63,7 @@ extension Simulation {
         case 62: askOnceMore(&chance, by: client)
         case 63..<64: talkNonsense(&chance, by: client)
         case 64..<73:
-            guard let job = ledger.pick(&chance) else { return 1 }
+            guard let job = cancellable(&chance) else { return 1 }
             note("\(client.name) cancels \(job.id)")
             ledger.cancelAsked(job.id, at: now.instant)
             client.ask(.cancel(job.id, freshRequest(&chance)), in: self)
@@ -87,6 +87,14 @@ extension Simulation {
         default: client.ask(.status(health: chance.percent(50)), in: self)
         }
         return 1
+    }
+
+    /// Often one that has just come, or that runs: whoever cancels has noticed something.
+    private func cancellable(_ chance: inout Chance) -> Ledger.Job? {
+        let kind = chance.int(0...99)
+        let running = chance.pick(liveWorkers).flatMap { chance.pick($0.running)?.attempt.lease.id }
+        if kind < 25, let running, let job = ledger[running] { return job }
+        return kind < 50 ? chance.pick(ledger.jobs.suffix(12)) : ledger.pick(&chance)
     }
 
     private func recent(_ chance: inout Chance) -> Ledger.Job? { chance.pick(ledger.jobs.suffix(50)) }
@@ -149,7 +157,10 @@ extension Simulation {
 
     /// The same id again: with the same content, or with another.
     private func enqueueAgain(_ chance: inout Chance, by client: ClientProcess) {
-        guard let job = ledger.pick(&chance), job.isAcknowledged, !job.mayBeRemoved else { return }
+        let isRecent = chance.percent(40)
+        guard let job = isRecent ? recent(&chance) : ledger.pick(&chance), job.isAcknowledged, !job.mayBeRemoved else {
+            return
+        }
         let isConflict = chance.percent(40)
         let payload = isConflict ? Array("\"other\"".utf8) : Self.payload(of: job.id)
         note("\(client.name) enqueues \(job.id) again\(isConflict ? ", as another job" : "")")
@@ -191,7 +202,11 @@ extension Simulation {
         switch chance.int(0...2) {
         case 0 where type.isEmpty: selection.all = true
         case 0, 1: selection.type = type.isEmpty ? chance.pick(LifeSettings.types) ?? "" : type
-        default: selection.ids = Data(ids: (0..<3).compactMap { _ in chance.pick(jobs)?.id })
+        default:
+            // As a rule those that are dead, as far as anybody knows.
+            let picked = (0..<16).compactMap { _ in chance.pick(jobs)?.id }
+            let dead = picked.filter { auditor[$0]?.state == .dead }
+            selection.ids = Data(ids: dead.isEmpty ? picked.prefix(3) : dead.prefix(3))
         }
         return selection.all || !selection.type.isEmpty || !selection.ids.isEmpty ? selection : nil
     }

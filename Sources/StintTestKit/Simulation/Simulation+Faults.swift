@@ -31,10 +31,15 @@ extension Simulation {
             events.add(.heals(.hasRoom), at: now.instant + chance.milliseconds(10...4_000))
         case .diskSlow:
             diskSlowness = chance.magnitude(10...2_000)
+            // Whoever waits for it repeats what he asked for.
+            if chance.percent(50) { events.add(.heals(.isImpatient), at: now.instant + chance.milliseconds(1...300)) }
             events.add(.heals(.isFast), at: now.instant + chance.milliseconds(10...3_000))
         case .payloadCorrupted: corruptPayload(&chance)
         case .connectionBroken: if let link = anyLink(&chance) { breakConnection(link) }
-        case .connectionDoubled: if let link = anyLink(&chance) { breakConnection(link, doubled: true) }
+        case .connectionDoubled:
+            guard let link = anyLink(&chance) else { return }
+            links[link].flaps = chance.percent(50)
+            breakConnection(link, doubled: true)
         case .partitioned: partition(&chance)
         case .halfOpen: cutOneWay(&chance)
         case .delayed:
@@ -42,6 +47,7 @@ extension Simulation {
         case .peerNotReading:
             guard let link = anyLink(&chance) else { return }
             links[link].isBlocked = true
+            links[link].isSlow = chance.percent(30)
             let length = chance.milliseconds(1...3_000)
             events.add(.heals(.reads(link: link)), at: now.instant + length)
             // Its process may have been stopped before that, and go on after it.
@@ -92,6 +98,12 @@ extension Simulation {
         // Someone sets it right again, now and then.
         if chance.percent(50) {
             events.add(.heals(.wallClock(.zero - step)), at: now.instant + chance.milliseconds(1...5_000))
+        } else if chance.percent(30) {
+            // At once, because it was noticed while the disk hung.
+            diskSlowness = max(diskSlowness, chance.int(100...1_000))
+            events.add(.heals(.wallClock(.zero - step)), at: now.instant + chance.milliseconds(1...100))
+            events.add(.heals(.isImpatient), at: now.instant + chance.milliseconds(101...110))
+            events.add(.heals(.isFast), at: now.instant + chance.milliseconds(200...2_000))
         }
     }
 
@@ -172,6 +184,9 @@ extension Simulation {
             broker.faults.isFull = false
             broker.lookAround()
         case .isFast: diskSlowness = 1
+        case .isImpatient: for client in liveClients { client.sendAgain(in: self) }
+        case .breaksAgain(let link, let generation):
+            if links[link].generation == generation { breakConnection(link, doubled: true) }
         case .wallClock(let step):
             setWallClock(ahead: wallOffset + step)
             auditor.wallClockMoved(to: now.wall)

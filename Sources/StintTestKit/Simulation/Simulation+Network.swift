@@ -24,6 +24,13 @@ extension Simulation {
         let unsent = links[link].unsent
         links[link].unsent.removeAll()
         for body in unsent { send(body, over: link) }
+        if links[link].flaps {
+            // And breaks once more, with what was just sent still on its way.
+            links[link].flaps = false
+            let soon = Duration.microseconds(max(1, links[link].latencyMicroseconds / 2))
+            events.add(
+                .heals(.breaksAgain(link: link, generation: links[link].generation)), at: now.instant + soon)
+        }
         if links[link].side == .client { clients[links[link].peer].connected(in: self) }
     }
 
@@ -78,7 +85,7 @@ extension Simulation {
     func carry(_ frame: OutgoingFrame, isLate: Bool) -> Carried {
         guard let link = addresses[frame.peer], links[link].address == frame.peer else { return .unreachable }
         // One that reads slowly has room now and then.
-        if links[link].isBlocked, !network.percent(3) { return .wouldBlock }
+        if links[link].isBlocked, !(links[link].isSlow && network.percent(3)) { return .wouldBlock }
         report.frames += 1
         report.mix(frame.body)
         guard let (session, message) = try? Frame.decode(frame.body) else {

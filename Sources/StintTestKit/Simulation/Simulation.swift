@@ -39,6 +39,8 @@ package final class Simulation {
         case reads(link: Int)
         case hasRoom
         case isFast
+        case isImpatient
+        case breaksAgain(link: Int, generation: UInt32)
         case wallClock(Duration)
         case isHonest(worker: Int)
         case wakes(worker: Int)

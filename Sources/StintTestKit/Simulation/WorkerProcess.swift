@@ -466,7 +466,8 @@ final class WorkerProcess {
     private func assigned(_ attempts: [Attempt], in world: Simulation) {
         world.note("\(name) is to run \(attempts.map { "\($0.lease.id) under \($0.lease.token)" })")
         let ids = Set(attempts.map(\.lease.id))
-        for lease in waiting.map(\.lease) + running.map(\.attempt.lease) where ids.contains(lease.id) { lost.insert(lease) }
+        let former = waiting.map(\.lease) + running.map(\.attempt.lease)
+        lost.formUnion(former.filter { ids.contains($0.id) })
         waiting += attempts
         session.assigned(attempts.map(\.lease), &actions)
     }
