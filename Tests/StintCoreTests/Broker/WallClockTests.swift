@@ -70,6 +70,19 @@ import Testing
         broker.check()
     }
 
+    @Test("two steps that undo each other leave the wait as long as it was", arguments: [1.0, -1.0])
+    func undone(sign: Double) throws {
+        var (broker, job, wait) = try waiting()
+        broker.stepWall(by: .seconds(sign * 3_600))
+        broker.stepWall(by: .seconds(sign * -3_600))
+        while broker.step() != nil {}
+        broker.advance(by: wait - .milliseconds(1))
+        #expect(broker.jobState(job) == .scheduled)
+        broker.advance(by: .milliseconds(1))
+        #expect(broker.jobState(job) == .ready)
+        broker.check()
+    }
+
     @Test("two steps, and a restart between them, leave the wait as long as it was")
     func twice() throws {
         var (broker, job, wait) = try waiting()
