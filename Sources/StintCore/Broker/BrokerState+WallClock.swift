@@ -34,19 +34,20 @@ extension BrokerState {
             into: &effects)
     }
 
-    /// How far the backoff has to be moved: the steps of all operations under way that are about it. Nil when none is.
-    /// Nothing, when the clock was set back where it was: then too the row has to say that they are behind it, or the one
-    /// that ends last would move it alone.
-    private func wallShift(of row: JobRow) -> Int64? {
+    /// How far the backoff has to be moved: the steps of all operations under way that are about it. Nil: none is.
+    func wallShift(of row: JobRow) -> Int64? {
         guard row.isBackoff, row.state == .scheduled else { return nil }
-        return operations.all.reduce(nil) { shift, operation in
-            operation.kind == .replan && operation.number >= Int64(row.plan) ? (shift ?? 0) + operation.amount : shift
+        var shift: Int64?
+        for operation in operations.all where operation.kind == .replan && operation.number >= Int64(row.plan) {
+            shift = (shift ?? 0) + operation.amount
         }
+        return shift
     }
 
     /// Plans a backoff again, wherever its row is. Nothing happens to other rows, or twice to one.
     @discardableResult
     mutating func replan(_ row: JobRow, into effects: inout Effects) -> Bool {
+        // Steps that add up to nothing are noted as well, or one of them would be carried out after the other has ended.
         guard let shift = wallShift(of: row) else { return false }
         precondition(row.state == .scheduled)
         if let slot = jobs.slot(of: row.id) { leaveWindow(slot) } else { coldRowLeft(row) }

@@ -259,6 +259,7 @@ final class ClientProcess {
     }
 
     private func refused(_ refusal: Stint_V1_Refused, in world: Simulation) {
+        world.note("\(name) is refused request \(refusal.request): \(refusal.message)")
         // It took nothing of the request. The next broker is asked, or this one a little later.
         if refusal.code == .draining {
             _ = core.refusedByDraining(refusal.request)

@@ -111,7 +111,7 @@ extension Simulation {
             let type = chance.pick(LifeSettings.types) ?? LifeSettings.types[0]
             var ids = (0..<chance.int(1...most)).map { _ in freshID(&chance) }
             // One may come twice.
-            if chance.percent(2) { ids.append(ids[chance.int(0...ids.count - 1)]) }
+            if ids.count < most, chance.percent(2) { ids.append(ids[chance.int(0...ids.count - 1)]) }
             var group = SimulatedBroker.group(ids, type: type, payload: [])
             group.payloads = Data(ids.flatMap(Self.payload))
             group.payloadBytes = ids.map { UInt32(Self.payload(of: $0).count) }
