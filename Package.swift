@@ -158,7 +158,8 @@ let package = Package(
         .testTarget(
             name: "StintTests",
             dependencies: [
-                "Stint", "StintCLI", "StintCore", "StintTransport", "StintWire", logging, tracing, inMemoryTracing,
+                "Stint", "StintCLI", "StintCore", "StintTestKit", "StintTransport", "StintWire", logging, tracing,
+                inMemoryTracing,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -188,7 +188,10 @@ extension EndToEnd {
         func namesLines() async throws {
             let (cluster, _, _) = try cluster()
             let up = try await cluster.up()
-            try await up.errorLine("joining of right.2") { $0.hasPrefix("right.2 |") && $0.contains("joined") }
+            // All of them: one that is told to end before it listens to that ends without a word of its own.
+            for name in ["left.1", "right.1", "right.2"] {
+                try await up.errorLine("joining of \(name)") { $0.hasPrefix("\(name) |") && $0.contains("joined") }
+            }
             try await up.terminate()
             #expect(up.outputLines.count == 1)
             let stray = up.errorLines.filter { !$0.contains(" | ") }

@@ -45,7 +45,10 @@ final class Rig: Sendable {
             "STINT_LIFELINE": "stdin",
         ]
         // A toolchain that is not installed in the system's folders.
-        all["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
+        let own = ProcessInfo.processInfo.environment
+        all["LD_LIBRARY_PATH"] = own["LD_LIBRARY_PATH"]
+        // Under a sanitizer the processes have it too, and report to the same place; see scripts/sanitize.
+        for name in ["TSAN_OPTIONS", "ASAN_OPTIONS", "LSAN_OPTIONS", "LD_PRELOAD"] { all[name] = own[name] }
         environment = all
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0, ends.allSatisfy({ fcntl($0, F_SETFD, FD_CLOEXEC) == 0 }) else {

@@ -21,7 +21,7 @@ final class Cluster: Sendable {
         let own = ProcessInfo.processInfo.environment
         all["LD_LIBRARY_PATH"] = own["LD_LIBRARY_PATH"]
         // Under a sanitizer the processes have it too, and report to the same place; see scripts/sanitize.
-        for name in ["TSAN_OPTIONS", "ASAN_OPTIONS", "LSAN_OPTIONS"] { all[name] = own[name] }
+        for name in ["TSAN_OPTIONS", "ASAN_OPTIONS", "LSAN_OPTIONS", "LD_PRELOAD"] { all[name] = own[name] }
         self.environment = all.merging(environment) { _, new in new }
         try write(settings, broker: broker)
     }

@@ -1,4 +1,5 @@
 import Foundation
+import StintTestKit
 import Synchronization
 
 /// A value that tasks can wait on: whoever changes it wakes everybody who waits for it to become something else.
@@ -35,6 +36,7 @@ final class Watched<Value: Sendable>: Sendable {
     func first<Found: Sendable>(
         _ what: String, within limit: Duration, _ find: (Value) throws -> Found?
     ) async throws -> Found {
+        let limit = limit * Patience.factor
         let deadline = ContinuousClock.now + limit
         while true {
             let (found, version) = try state.withLock { (try find($0.value), $0.version) }
@@ -85,6 +87,7 @@ struct Overdue: Error, CustomStringConvertible {
 func eventually<Answer>(
     _ what: String, within limit: Duration = .seconds(15), _ ask: () async throws -> Answer?
 ) async throws -> Answer {
+    let limit = limit * Patience.factor
     let deadline = ContinuousClock.now + limit
     while true {
         if let answer = try await ask() { return answer }

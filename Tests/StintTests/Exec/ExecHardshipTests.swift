@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import StintCore
+import StintTestKit
 import Testing
 
 @testable import Stint
@@ -185,7 +186,7 @@ import Testing
         let start = ContinuousClock.now
         let end = try await runAttempt(ExecSpec(argv: [script]), channel: channel)
         #expect(spelled(end) == "completed null")
-        #expect(.now - start < .seconds(5))
+        #expect(.now - start < .seconds(5 * Patience.factor))
         #expect(channel.texts == ["ready", "late"])
         _ = await gone
     }

@@ -1,8 +1,9 @@
+import StintTestKit
 import StintTransport
 import Testing
 
 /// How long a test waits for what must happen. Long, because nothing waits for it when all is well.
-let patience = Duration.seconds(20)
+let patience = Duration.seconds(20 * Patience.factor)
 
 /// A broker's socket and a peer's, connected, each with a poller to await on.
 final class Exchange {
