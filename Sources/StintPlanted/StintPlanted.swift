@@ -123,15 +123,36 @@ struct Search {
         var again: [UInt64: String] = [:]
         if case .broken(let seed, let rule) = try lives.run(first, digests: &digests) { return row(seed, rule) }
         _ = try lives.run(first, digests: &again)
-        if let seed = first.first(where: { digests[$0] != again[$0] }) {
-            return row(seed, "the same seed is another life in another process")
-        }
+        if let row = difference(first, digests, again) { return row }
+        if bug.room == Self.order { return try compare(first.upperBound + 1...seeds.upperBound) }
         if first.upperBound < seeds.upperBound,
             case .broken(let seed, let rule) = try lives.run(first.upperBound + 1...seeds.upperBound, digests: &digests)
         {
             return row(seed, rule)
         }
         return row(nil, "not found in \(seeds.upperBound) lives")
+    }
+
+    /// What a life is must not differ; for the bugs that are about just that, in every life.
+    private static let order = "Order"
+
+    private func compare(_ seeds: ClosedRange<UInt64>) throws -> ResultTable.Row {
+        let lives = Lives(simulator: simulator, bug: bug)
+        for start in stride(from: seeds.lowerBound, through: seeds.upperBound, by: 40) {
+            let some = start...min(seeds.upperBound, start + 39)
+            var digests: [UInt64: String] = [:]
+            var again: [UInt64: String] = [:]
+            if case .broken(let seed, let rule) = try lives.run(some, digests: &digests) { return row(seed, rule) }
+            _ = try lives.run(some, digests: &again)
+            if let row = difference(some, digests, again) { return row }
+        }
+        return row(nil, "not found in \(seeds.upperBound) lives")
+    }
+
+    private func difference(
+        _ seeds: ClosedRange<UInt64>, _ digests: [UInt64: String], _ again: [UInt64: String]
+    ) -> ResultTable.Row? {
+        seeds.first { digests[$0] != again[$0] }.map { row($0, "the same seed is another life in another process") }
     }
 
     private func row(_ lives: UInt64?, _ rule: String) -> ResultTable.Row {

@@ -67,6 +67,9 @@ final class ClientProcess {
     var isAnswered: Bool { core.isWelcome && !core.hasWork && refusedForNow.isEmpty }
     var unanswered: Int { core.unanswered.count + refusedForNow.count }
 
+    /// Watches that were never answered.
+    var unansweredWatches: [JobID] { watches.values.sorted() }
+
     func wish(_ request: UInt64) -> Wish? { wishes[request] ?? watches[request].map { .watch($0) } }
 
     // MARK: Asking

@@ -92,6 +92,7 @@ extension Simulation {
             problem("settlements of \(worker.name) were never confirmed")
         }
         for client in liveClients where client.connection == links[client.link].generation {
+            for id in client.unansweredWatches { problem("\(client.name) watches \(id), and never heard of it") }
             for id in client.watching where found[id]?.state.isFinal ?? false {
                 problem("\(id) is over, and \(client.name), which watches it, was not told")
             }

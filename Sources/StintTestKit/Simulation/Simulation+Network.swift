@@ -85,7 +85,7 @@ extension Simulation {
     func carry(_ frame: OutgoingFrame, isLate: Bool) -> Carried {
         guard let link = addresses[frame.peer], links[link].address == frame.peer else { return .unreachable }
         // One that reads slowly has room now and then.
-        if links[link].isBlocked, !(links[link].isSlow && network.percent(3)) { return .wouldBlock }
+        if links[link].isBlocked, !(links[link].isSlow && network.percent(15)) { return .wouldBlock }
         report.frames += 1
         report.mix(frame.body)
         guard let (session, message) = try? Frame.decode(frame.body) else {
