@@ -131,7 +131,7 @@ extension Simulation {
         if doubled {
             for frame in links[link].toBroker.held + links[link].toBroker.frames {
                 let late = now.instant + network.microseconds(1_000...400_000)
-                staleFrames.append((links[link].side, frame))
+                staleFrames.append((links[link].side, frame, broker.life))
                 events.add(.staleAtBroker(staleFrames.count - 1), at: late)
             }
         }
@@ -151,7 +151,8 @@ extension Simulation {
     }
 
     func arriveLate(_ index: Int) {
-        let (side, frame) = staleFrames[index]
+        let (side, frame, life) = staleFrames[index]
+        guard life == broker.life else { return }
         broker.deliver(frame.body, from: side, at: frame.address)
     }
 

@@ -55,8 +55,8 @@ package final class Simulation {
     var now = Simulation.start
     var events = EventQueue<What>()
     var links: [Link] = []
-    /// Of connections that are gone, still on their way.
-    var staleFrames: [(side: Link.Side, frame: Link.ToBroker)] = []
+    /// Of connections that are gone, still on their way to that process of the broker: none of them reaches the next one.
+    var staleFrames: [(side: Link.Side, frame: Link.ToBroker, life: Int)] = []
     /// The present and former connections, by address; for lookup only.
     var addresses: [PeerAddress: Int] = [:]
     var workers: [WorkerProcess] = []
