@@ -44,7 +44,9 @@ struct SocketLimits: Sendable {
 
     func warn(_ logger: Logger) {
         guard let filesMissing else { return }
-        logger.warning(
+        // Most systems allow some thousands without being asked, and most clusters need some dozens.
+        logger.log(
+            level: clients.connections.connectionsMax < 1_000 ? .warning : .info,
             "the system allows fewer open files than the broker could use; raise the limit (ulimit -n, LimitNOFILE)",
             metadata: [
                 "open_files": "\(filesMissing.allowed)", "wanted": "\(filesMissing.wanted)",

@@ -19,7 +19,7 @@ extension EndToEnd {
                 ], environment: cluster.environment, folder: cluster.folder)
             let output = try await siege.result(within: .seconds(55))
             #expect(output.code == 0, "\(output.text)\n\(output.errorText)")
-            #expect(output.text.contains("held_bytes") && output.text.contains("useless_messages"))
+            #expect(output.text.contains("useless_messages"))
         }
 
         @Test("a broker that takes too much memory ends in order and says so; the next one has every job")

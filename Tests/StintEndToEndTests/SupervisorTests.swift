@@ -156,8 +156,9 @@ extension EndToEnd {
             try await piped.line("ready") { $0.hasPrefix("ready") }
             let up = try #require(
                 ProcessTable.descendants(of: piped.id).first { ProcessTable.arguments(of: $0).dropFirst() == ["up"] })
-            let children = ProcessTable.children(of: up)
-            let victim = try #require(children.first { ProcessTable.arguments(of: $0).dropFirst().first == "worker" })
+            let victim = try await eventually("a worker of its own") {
+                ProcessTable.children(of: up).first { ProcessTable.arguments(of: $0).dropFirst().first == "worker" }
+            }
             kill(victim, SIGKILL)  // which is told, to nobody
             try await ProcessTable.ended([victim], within: .seconds(2))
             _ = try await workers(cluster, 3)
