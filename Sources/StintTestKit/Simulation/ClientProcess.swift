@@ -39,7 +39,8 @@ final class ClientProcess {
     /// What was asked for, by the number of its request; for lookup only.
     private var wishes: [UInt64: Wish] = [:]
     private var watches: [UInt64: JobID] = [:]  // for lookup only
-    /// Sent twice in one session, as the library does not.
+    private var sent: Set<UInt64> = []  // for lookup only
+    /// Sent more than once: what is said of one copy is not said of another, which may still be on its way.
     private var repeated: Set<UInt64> = []  // for lookup only
     /// Refused for now, and to be asked again soon, as a user of the library does.
     private var refusedForNow: [Wish] = []
@@ -139,7 +140,10 @@ final class ClientProcess {
             hello.protocolMax = 1
             hello.name = name
             send(.clientHello(hello), in: world)
-        case .request(let request): if let wish = wishes[request] { send(encode(wish, request), in: world) }
+        case .request(let request):
+            guard let wish = wishes[request] else { return }
+            if !sent.insert(request).inserted { repeated.insert(request) }
+            send(encode(wish, request), in: world)
         case .watch(let request):
             if let id = watches[request] { send(encode(.watch(id), request), in: world) }
         }

@@ -125,6 +125,9 @@ final class WorkerProcess {
         drainingAsOf = nil
     }
 
+    /// What it still says in its session is heard by nobody.
+    func wasGivenUp() { greeted.life = 0 }
+
     func isGreeted(by broker: BrokerProcess) -> Bool { greeted.life == broker.life }
 
     /// The last sign of life that this process of the broker had of it; its own start counts for everybody.
