@@ -116,6 +116,8 @@ extension Simulation {
     private func partition(_ chance: inout Chance) {
         guard let link = anyLink(&chance) else { return }
         links[link].cutAt = nil
+        // What a dead direction swallowed stays lost: such a connection can only break.
+        guard links[link].toBroker.passage != .lost, links[link].toPeer.passage != .lost else { return }
         links[link].toBroker.passage = .held
         links[link].toPeer.passage = .held
         let opens = Remedy.opens(link: link, generation: links[link].generation, breaks: chance.percent(40))
@@ -176,7 +178,8 @@ extension Simulation {
         case .opens(let link, let generation, let breaks):
             guard links[link].generation == generation else { return }
             deadConnectionIsFound(link)
-            if breaks { breakConnection(link) } else { open(link) }
+            let hasLost = links[link].toBroker.passage == .lost || links[link].toPeer.passage == .lost
+            if breaks || hasLost { breakConnection(link) } else { open(link) }
         case .reads(let link):
             links[link].isBlocked = false
             broker.lookAround()
