@@ -55,32 +55,32 @@ struct Peers {
 
     /// A message of this session came from this address.
     mutating func hears(_ session: SessionID, at address: PeerAddress) -> Bool {
-        guard let peer = peers[session], peer.address == address else { return false }
-        clock += 1
-        peers[session]?.heard = clock
-        return true
+        place(of: session, heardAt: address) != nil
     }
 
     /// A request of this session came from this address; it is one more without an answer.
     mutating func hearsRequest(_ session: SessionID, at address: PeerAddress) -> Hearing {
-        guard let peer = peers[session], peer.address == address else { return .unknown }
-        clock += 1
-        peers[session]?.heard = clock
-        guard peer.requests < Limits.requestsInFlightMax else { return .tooManyRequests }
-        peers[session]?.requests += 1
+        guard let place = place(of: session, heardAt: address) else { return .unknown }
+        guard peers.values[place].requests < Limits.requestsInFlightMax else { return .tooManyRequests }
+        peers.values[place].requests += 1
         return .heard
     }
 
-    /// Requests without an answer, of all sessions.
-    var requestsInFlight: Int { peers.values.reduce(0) { $0 + $1.requests } }
+    /// Looked up once for each message. Nil when the session does not speak from this address.
+    private mutating func place(of session: SessionID, heardAt address: PeerAddress) -> [SessionID: Peer].Index? {
+        guard let place = peers.index(forKey: session), peers.values[place].address == address else { return nil }
+        clock += 1
+        peers.values[place].heard = clock
+        return place
+    }
 
     /// The most of one session.
     var requestsInFlightMost: Int { peers.values.reduce(0) { max($0, $1.requests) } }
 
     /// A request was answered, or has no answer.
     mutating func answered(_ session: SessionID) {
-        guard let requests = peers[session]?.requests, requests > 0 else { return }
-        peers[session]?.requests = requests - 1
+        guard let place = peers.index(forKey: session), peers.values[place].requests > 0 else { return }
+        peers.values[place].requests -= 1
     }
 
     func knows(_ session: SessionID, at address: PeerAddress) -> Bool { peers[session]?.address == address }

@@ -19,17 +19,26 @@ extension Stint_V1_WorkerWelcome {
     private static let millisecondsMax: UInt64 = 86_400_000
 
     package func terms() throws(WireError) -> SessionTerms {
-        var terms = SessionTerms(
+        let (gone, cancelled) = try lost.leases()
+        return SessionTerms(
             lease: .milliseconds(Int64(min(max(1, leaseMs), Self.millisecondsMax))),
-            heartbeat: .milliseconds(Int64(min(max(1, heartbeatMs), Self.millisecondsMax))), lost: [], cancelled: [])
-        for group in lost {
+            heartbeat: .milliseconds(Int64(min(max(1, heartbeatMs), Self.millisecondsMax))), lost: gone,
+            cancelled: cancelled)
+    }
+}
+
+extension [Stint_V1_Lost] {
+    /// The leases that are over, and those that stand although their job was cancelled. All or none.
+    package func leases() throws(WireError) -> (lost: [LeaseReference], cancelled: [LeaseReference]) {
+        var leases: (lost: [LeaseReference], cancelled: [LeaseReference]) = ([], [])
+        for group in self {
             if group.reason == .jobCancelled {
-                terms.cancelled += try group.leases()
+                leases.cancelled += try group.leases()
             } else {
-                terms.lost += try group.leases()
+                leases.lost += try group.leases()
             }
         }
-        return terms
+        return leases
     }
 }
 

@@ -1,5 +1,5 @@
 import CZeroMQ
-import Glibc
+import StintTestKit
 import StintTransport
 import Testing
 
@@ -135,28 +135,11 @@ extension TransportSuite {
             for garbage in [
                 "GET / HTTP/1.1\r\n\r\n", "\u{FF}\0\0\0\0\0\0\0\0\u{7F}", String(repeating: "\0", count: 4_096),
             ] {
-                let descriptor = try connectTCP(port: port)
-                _ = garbage.utf8.withContiguousStorageIfAvailable { write(descriptor, $0.baseAddress, $0.count) }
-                _ = close(descriptor)
+                try RawConnection(port: port).send(Array(garbage.utf8))
             }
             let address = try exchange.introduce()
             #expect(exchange.router.send([1], to: address) == .sent)
             #expect(exchange.dealerReceives() == [1])
-        }
-
-        private func connectTCP(port: UInt16) throws -> Int32 {
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = port.bigEndian
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            let result = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
-            try #require(result == 0)
-            return descriptor
         }
     }
 }

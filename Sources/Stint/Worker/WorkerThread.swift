@@ -225,13 +225,9 @@ final class WorkerThread {
         case .assign(let assign): try self.assigned(assign)
         case .settled(let settled): session.confirmed(upTo: settled.upTo, &actions)
         case .revoke(let revoke):
-            for group in revoke.lost {
-                if group.reason == .jobCancelled {
-                    session.cancelRequested(try group.leases(), &actions)
-                } else {
-                    session.revoked(try group.leases(), &actions)
-                }
-            }
+            let (lost, cancelled) = try revoke.lost.leases()
+            session.revoked(lost, &actions)
+            session.cancelRequested(cancelled, &actions)
         case .checkpointSaved(let saved): reports.saved(saved.number, refused: saved.refused)
         case .refused(let refused):
             logger.error("the broker refuses this worker", metadata: ["reason": "\(refused.message)"])

@@ -415,18 +415,14 @@ final class WorkerProcess {
     private func take(_ message: Stint_V1_Envelope.OneOf_Message, in world: Simulation) throws {
         switch message {
         case .workerWelcome(let welcome):
-            var lost: [LeaseReference] = []
-            var cancelled: [LeaseReference] = []
-            for group in welcome.lost {
-                if group.reason == .jobCancelled { cancelled += try group.leases() } else { lost += try group.leases() }
-            }
-            self.lost.formUnion(lost)
+            let terms = try welcome.terms()
+            lost.formUnion(terms.lost)
             knowsTerms = true
             session.welcomed(
-                lease: .milliseconds(Int64(welcome.leaseMs)), heartbeat: .milliseconds(Int64(welcome.heartbeatMs)),
-                lost: lost, cancelled: cancelled, at: world.now, &actions)
+                lease: terms.lease, heartbeat: terms.heartbeat, lost: terms.lost, cancelled: terms.cancelled,
+                at: world.now, &actions)
             proof.isWelcome()
-            isRid(of: lost, in: world)
+            isRid(of: terms.lost, in: world)
             for type in withdrawn.sorted() { sendWithdraw(type, in: world) }
         case .pong(let pong):
             proof.answered(pong.number)
@@ -442,16 +438,11 @@ final class WorkerProcess {
             }
             session.confirmed(upTo: settled.upTo, &actions)
         case .revoke(let revoke):
-            for group in revoke.lost {
-                let leases = try group.leases()
-                if group.reason == .jobCancelled {
-                    session.cancelRequested(leases, &actions)
-                } else {
-                    lost.formUnion(leases)
-                    session.revoked(leases, &actions)
-                    isRid(of: leases, in: world)
-                }
-            }
+            let (gone, cancelled) = try revoke.lost.leases()
+            lost.formUnion(gone)
+            session.revoked(gone, &actions)
+            isRid(of: gone, in: world)
+            session.cancelRequested(cancelled, &actions)
         case .sayHello: session.lostSession(fresh: world.freshSession(), at: world.now, &actions)
         case .checkpointSaved(let saved):
             guard let lease = checkpoints.removeValue(forKey: saved.number) else { break }

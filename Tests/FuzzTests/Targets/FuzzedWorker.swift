@@ -118,13 +118,9 @@ private struct FuzzedWorker {
                 session.assigned(jobs.map(\.lease), &actions)
             case .settled(let settled): session.confirmed(upTo: settled.upTo, &actions)
             case .revoke(let revoke):
-                for group in revoke.lost {
-                    if group.reason == .jobCancelled {
-                        session.cancelRequested(try group.leases(), &actions)
-                    } else {
-                        session.revoked(try group.leases(), &actions)
-                    }
-                }
+                let (lost, cancelled) = try revoke.lost.leases()
+                session.revoked(lost, &actions)
+                session.cancelRequested(cancelled, &actions)
             default: break
             }
         } catch {

@@ -27,11 +27,7 @@ import Testing
         broker.stepWall(by: .seconds(seconds))
         while broker.step() != nil {}
         #expect(broker.jobState(job) == .scheduled)
-        broker.advance(by: wait - .milliseconds(1))
-        #expect(broker.jobState(job) == .scheduled)
-        broker.advance(by: .milliseconds(1))
-        #expect(broker.jobState(job) == .ready)
-        broker.check()
+        broker.expectReady(job, after: wait)
     }
 
     @Test("a backoff does not outlast a jump into the past", arguments: [61, 3_600, 10 * 366 * 86_400])
@@ -39,11 +35,7 @@ import Testing
         var (broker, job, wait) = try waiting()
         broker.stepWall(by: .seconds(-seconds))
         while broker.step() != nil {}
-        broker.advance(by: wait - .milliseconds(1))
-        #expect(broker.jobState(job) == .scheduled)
-        broker.advance(by: .milliseconds(1))
-        #expect(broker.jobState(job) == .ready)
-        broker.check()
+        broker.expectReady(job, after: wait)
     }
 
     @Test("a minute is slewed, more is a step")
@@ -76,11 +68,7 @@ import Testing
         broker.stepWall(by: .seconds(sign * 3_600))
         broker.stepWall(by: .seconds(sign * -3_600))
         while broker.step() != nil {}
-        broker.advance(by: wait - .milliseconds(1))
-        #expect(broker.jobState(job) == .scheduled)
-        broker.advance(by: .milliseconds(1))
-        #expect(broker.jobState(job) == .ready)
-        broker.check()
+        broker.expectReady(job, after: wait)
     }
 
     @Test("two steps, and a restart between them, leave the wait as long as it was")
@@ -92,10 +80,17 @@ import Testing
         while broker.step() != nil {}
         broker.stepWall(by: .seconds(-3_600))
         while broker.step() != nil {}
-        broker.advance(by: wait - .milliseconds(1))
-        #expect(broker.jobState(job) == .scheduled)
-        broker.advance(by: .milliseconds(1))
-        #expect(broker.jobState(job) == .ready)
-        broker.check()
+        broker.expectReady(job, after: wait)
+    }
+}
+
+extension TestBroker {
+    /// The job waits for exactly so long.
+    fileprivate mutating func expectReady(_ job: JobID, after wait: Duration) {
+        advance(by: wait - .milliseconds(1))
+        #expect(jobState(job) == .scheduled)
+        advance(by: .milliseconds(1))
+        #expect(jobState(job) == .ready)
+        check()
     }
 }
