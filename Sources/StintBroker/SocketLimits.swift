@@ -44,9 +44,10 @@ struct SocketLimits: Sendable {
 
     func warn(_ logger: Logger) {
         guard let filesMissing else { return }
-        // Most systems allow some thousands without being asked, and most clusters need some dozens.
+        // Most systems allow some thousands without being asked, and most clusters need some dozens; who comes near hears
+        // of it from `stint doctor`.
         logger.log(
-            level: clients.connections.connectionsMax < 1_000 ? .warning : .info,
+            level: clients.connections.connectionsMax < 1_000 ? .warning : .debug,
             "the system allows fewer open files than the broker could use; raise the limit (ulimit -n, LimitNOFILE)",
             metadata: [
                 "open_files": "\(filesMissing.allowed)", "wanted": "\(filesMissing.wanted)",
