@@ -75,16 +75,19 @@ extension Auditor {
     ///
     /// - Parameters:
     ///   - granted: The rows of the jobs that the batch grants.
-    ///   - waiting: All rows that are ready and not leased.
-    ///   - touched: Those that the batch changed, or gave back.
+    ///   - rows: All there are.
+    /// - Returns: Whatever stands before the last job of its type that was granted, whether it waits or not.
     static func queueJumpers(
-        _ granted: [JobRow], waiting: some Sequence<JobRow>, touched: Set<JobID>
+        _ granted: [JobRow], among rows: some Sequence<JobRow>
     ) -> [(granted: JobRow, before: JobRow)] {
-        var last: [TypeIndex: JobRow] = [:]  // for lookup only
-        for row in granted where last[row.type].map({ isBefore($0, row) }) ?? true { last[row.type] = row }
+        var last: [JobRow?] = []  // by type
+        for row in granted {
+            while last.count <= row.type.asInt { last.append(nil) }
+            if last[row.type.asInt].map({ isBefore($0, row) }) ?? true { last[row.type.asInt] = row }
+        }
         var found: [(granted: JobRow, before: JobRow)] = []
-        for row in waiting where !touched.contains(row.id) {
-            guard let granted = last[row.type], isBefore(row, granted) else { continue }
+        for row in rows where row.state == .ready && row.type.asInt < last.count {
+            guard let granted = last[row.type.asInt], isBefore(row, granted) else { continue }
             found.append((granted, row))
         }
         return found

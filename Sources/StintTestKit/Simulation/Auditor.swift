@@ -4,18 +4,8 @@ import StintStore
 /// Reads every batch as it becomes durable and says whether a job may move like that: a second, much simpler telling of
 /// the rules. What it knows is what is on the disk.
 struct Auditor {
-    private var rows: [JobID: JobRow] = [:]  // for lookup only
-    private var gone: [JobID: JobRow] = [:]  // for lookup only
-    private struct Lease: Hashable {
-        var serial: Int64
-        var token: FencingToken
-    }
-
-    /// Every lease there ever was, and, by the serial of their jobs, those that stand.
-    private var granted: Set<Lease> = []  // for lookup only
-    private var standing: [Int64: FencingToken] = [:]  // for lookup only
+    private var jobs = JobRecords()
     private var grants: [FencingToken: GrantRow] = [:]  // for lookup only
-    private var ids: [Int64: JobID] = [:]  // for lookup only
     /// Leases that ended in the last batch without a word of their worker.
     private(set) var ended: [LeaseReference] = []
     /// Leases of jobs that were to be cancelled, and that the last batch took away.
@@ -26,11 +16,8 @@ struct Auditor {
     /// Grants that the last batch made.
     private(set) var newGrants: [GrantRow] = []
     private var held = HeldLeases()
-    /// How every attempt on record ended.
-    private var outcomes: [Lease: Outcome] = [:]  // for lookup only
-    /// Operations under way, each with the batch that began it; and the batch in which each dead job died.
+    /// Operations under way, each with the batch that began it.
     private var operations: [Int64: (row: OperationRow, batch: UInt64)] = [:]  // for lookup only
-    private var died: [JobID: UInt64] = [:]  // for lookup only
     private var batch: UInt64 = 0
     /// Jobs that the last batch removed.
     private(set) var removedNow: [JobID] = []
@@ -51,19 +38,17 @@ struct Auditor {
 
     init(_ settings: LifeSettings) { keep = settings.configuration.keep }
 
-    subscript(id: JobID) -> JobRow? { rows[id] }
+    subscript(id: JobID) -> JobRow? { jobs[id] }
     /// The last that was known of a job that is not there any more.
-    func removed(_ id: JobID) -> JobRow? { gone[id] }
+    func removed(_ id: JobID) -> JobRow? { jobs.removed(id) }
 
     /// Whatever there was, for a comparison.
-    var everyJob: [JobRow] { Array(rows.values) + gone.values.filter { rows[$0.id] == nil } }
-    var everyLease: [(token: FencingToken, serial: Int64)] {
-        granted.map { ($0.token, $0.serial) }.sorted { $0.0 < $1.0 }
-    }
+    var everyJob: [JobRow] { jobs.newest }
+    var everyLease: [(token: FencingToken, serial: Int64)] { jobs.everyLease }
 
-    /// Jobs that are not over and could be.
-    func unfinished(at wall: WallTime) -> Int {
-        rows.values.count { !$0.state.isFinal && !Self.waitsForItsTime($0, wall) }
+    /// Whether no job is there that is not over and could be.
+    func isAllOver(at wall: WallTime) -> Bool {
+        jobs.rows.allSatisfy { $0.state.isFinal || Self.waitsForItsTime($0, wall) }
     }
 
     /// Someone wished for a time that has not come; or a backoff is late by a step of the clock that is small enough to be
@@ -72,17 +57,16 @@ struct Auditor {
         row.state == .scheduled && row.runAt > wall && (!row.isBackoff || row.runAt <= wall + BrokerState.wallStep)
     }
 
-    func id(serial: Int64) -> JobID? { ids[serial] }
+    func id(serial: Int64) -> JobID? { jobs[serial: serial]?.id }
 
     /// How the attempt ended, if it is on record.
-    func outcome(of lease: LeaseReference) -> Outcome? {
-        rows[lease.id].flatMap { outcomes[Lease(serial: $0.serial, token: lease.token)] }
-    }
+    func outcome(of lease: LeaseReference) -> Outcome? { jobs.outcome(of: lease) }
 
     /// Whether the lease stands, as far as the disk knows.
-    func isGranted(_ id: JobID, _ token: FencingToken) -> Bool {
-        guard let row = rows[id] else { return false }
-        return standing[row.serial] == token && row.state == .ready && row.token < token
+    func isGranted(_ id: JobID, _ token: FencingToken) -> Bool { jobs[id].map { isGranted($0, token) } ?? false }
+
+    private func isGranted(_ row: JobRow, _ token: FencingToken) -> Bool {
+        jobs.standing(row.serial) == token && row.state == .ready && row.token < token
     }
 
     func takeProblems() -> [String] {
@@ -125,7 +109,7 @@ struct Auditor {
             }
         }
         for write in batch.jobs { apply(write) }
-        vanished.removeAll { item in rows[item.lease.id].map { $0.token == item.lease.token } ?? true }
+        vanished.removeAll { item in jobs[item.lease.id].map { $0.token == item.lease.token } ?? true }
         ended += vanished.map(\.lease)
         (givenBack, blamed) = Self.silentEndings(of: batch, vanished: vanished, in: held)
         for (lease, worker) in vanished { held.ended(lease.token, worker: worker) }
@@ -153,24 +137,20 @@ struct Auditor {
         func token(_ entry: GrantRow.Entry) -> FencingToken {
             FencingToken(epoch: first.epoch, sequence: first.sequence + UInt64(entry.offset))
         }
-        for entry in grant?.entries ?? [] where former == nil {
-            granted.insert(Lease(serial: entry.serial, token: token(entry)))
-            standing[entry.serial] = token(entry)
-        }
+        for entry in grant?.entries ?? [] where former == nil { jobs.grant(entry.serial, token(entry)) }
         for entry in former?.entries ?? [] where !(grant?.entries.contains(entry) ?? false) {
-            guard standing[entry.serial] == token(entry) else { continue }
-            standing[entry.serial] = nil
-            guard let id = ids[entry.serial], let worker = former?.worker else { continue }
+            guard jobs.standing(entry.serial) == token(entry) else { continue }
+            jobs.leaseVanished(entry.serial)
+            guard let id = id(serial: entry.serial), let worker = former?.worker else { continue }
             vanished.append((LeaseReference(id: id, token: token(entry)), worker))
         }
     }
 
     private mutating func apply(_ write: JobWrite) {
         let row = write.row
-        let old = rows[row.id]
+        let old = jobs[row.id]
         if write.kind == .insert {
             expect(old == nil, "\(row.id) is inserted twice")
-            ids[row.serial] = row.id
             expect(row.token == .none && row.attempt == 0 && !row.state.isFinal, "\(row.id) is not born new")
         } else if let old {
             move(old, to: row, by: write.kind)
@@ -181,19 +161,22 @@ struct Auditor {
             ended.append(LeaseReference(id: row.id, token: row.token))
         }
         if write.kind == .finish || write.kind == .retire {
-            outcomes[Lease(serial: row.serial, token: row.token)] = row.outcome
+            jobs.leaseEnded(row.serial, row.token, as: row.outcome)
             if row.outcome == .cancelled { cancelled.append(LeaseReference(id: row.id, token: row.token)) }
         }
-        if row.state == .dead, old?.state != .dead { died[row.id] = batch }
         if let old { count(old, -1) }
-        if write.kind == .delete {
-            rows[row.id] = nil
-            gone[row.id] = row
+        switch write.kind {
+        case .delete:
+            jobs.remove(row)
             removedNow.append(row.id)
-        } else {
+        case .insert:
             count(row, 1)
-            rows[row.id] = row
+            jobs.store(row)
+        case .update, .finish, .retire, .replay:
+            count(row, 1)
+            jobs.change(row)
         }
+        if row.state == .dead, old?.state != .dead { jobs.died(row, in: batch) }
         if row.state == .ready, old?.state != .ready {
             expect(row.rank > lastRank, "\(row.id) enters its line with rank \(row.rank), not behind \(lastRank)")
             lastRank = max(lastRank, row.rank)
@@ -240,7 +223,7 @@ struct Auditor {
         expect(old.state == .ready, "\(name): an attempt ends of a job that is \(old.state.name)")
         expect(row.token > old.token, "\(name): the attempt under \(row.token) ends after that of \(old.token)")
         expect(
-            granted.contains(Lease(serial: row.serial, token: row.token)),
+            jobs.wasGranted(row.serial, row.token),
             "\(name): the attempt under \(row.token) was never granted")
         let counts: Bool
         switch row.outcome {
@@ -287,8 +270,8 @@ struct Auditor {
             return problem("operation \(number) ends, and never began")
         }
         guard operation.state == .dead else { return }
-        for row in rows.values where row.state == .dead && row.finishedAt < operation.before {
-            guard operation.type == nil || operation.type == row.type, let died = died[row.id] else { continue }
+        for row in jobs.rows where row.state == .dead && row.finishedAt < operation.before {
+            guard operation.type == nil || operation.type == row.type, let died = jobs.death(of: row) else { continue }
             // In the same batch only the clock can tell, if nobody ever set it.
             let isEarlier = !wallWasSet && row.finishedAt < operation.before + .milliseconds(-1)
             guard died < begun || (died == begun && isEarlier) else { continue }
@@ -297,17 +280,10 @@ struct Auditor {
     }
 
     private func checkOrder(of batch: Batch, vanished: [JobID]) {
-        var granted: [JobRow] = []
-        for grant in newGrants {
-            granted += grant.entries.compactMap { ids[$0.serial].flatMap { rows[$0] } }
-        }
-        granted.removeAll { $0.state != .ready }
-        guard !granted.isEmpty else { return }
+        let granted = newGrants.flatMap(\.entries).compactMap { jobs[serial: $0.serial] }.filter { $0.state == .ready }
         let touched = Set(batch.jobs.map(\.row.id) + vanished + granted.map(\.id))
-        let waiting = rows.values.lazy.filter { row in
-            row.state == .ready && (standing[row.serial].map { $0 <= row.token } ?? true)
-        }
-        for (row, before) in Self.queueJumpers(granted, waiting: waiting, touched: touched) {
+        for (row, before) in Self.queueJumpers(granted, among: jobs.rows) where !touched.contains(before.id) {
+            guard jobs.standing(before.serial).map({ $0 <= before.token }) ?? true else { continue }
             problem("\(row.id) is granted before \(before.id), which stands before it in the line")
         }
     }

@@ -319,7 +319,7 @@ final class ClientProcess {
         world.expect(zip(fences, fences.dropFirst()).allSatisfy { $0 < $1 }, "\(id) is shown with fences \(fences)")
         for attempt in job.attempts {
             guard let token = FencingToken(attempt.fence),
-                let number = world.ledger.attempts[LeaseReference(id: id, token: token)]
+                let number = world.ledger[LeaseReference(id: id, token: token)]?.number
             else { continue }
             world.expect(
                 number == Int(attempt.number), "\(id) ran as attempt \(number), which is shown as \(attempt.number)")

@@ -22,13 +22,27 @@ struct Ledger {
         /// A state that the broker said is saved for the next attempt.
         var checkpoint: FencingToken?
         var reachedNobody = false
-        /// Completions that were sent, whatever became of them.
-        var completions: [FencingToken] = []
+        /// Every attempt that a worker was sent or spoke of.
+        var attempts: [Attempt] = []
         /// What the client asked for; nil for children.
         var wish: Wish?
         /// When a client first asked for the cancel, and a moment after which the broker decided it.
         var cancelAskedAt: Instant?
         var cancelDecidedAfter: Instant?
+    }
+
+    struct Attempt {
+        let token: FencingToken
+        /// Which one it was said to be, when it was sent.
+        var number: Int?
+        /// How its worker said that it ended, at last.
+        var said: Said?
+        /// A completion was sent, whatever became of it.
+        var isCompletionSent = false
+        /// The completion brings a child whose id is this other job's, which makes it a failure for as long as that is there.
+        var failsBecauseOf: JobID?
+        /// Its worker was told that its word does not count; the message may still be on its way.
+        var isRefused = false
     }
 
     struct Wish {
@@ -55,22 +69,19 @@ struct Ledger {
     private(set) var jobs: [Job] = []
     private var places: [JobID: Int32] = [:]  // for lookup only
     private(set) var children: [(id: JobID, child: Child)] = []
-    /// Completions that bring a child whose id is another job's, which makes them failures for as long as that is there.
-    private(set) var failing: [LeaseReference: JobID] = [:]  // for lookup only
-    /// Attempts of which their worker was told that its word does not count; the message may still be on its way.
-    var refusals: Set<LeaseReference> = []  // for lookup only
     /// The first answers to requests that are carried out once.
     var answers: [RequestID: UInt64] = [:]  // for lookup only
     /// Those requests, in the order of their answers.
     var carriedOut: [ClientProcess.Wish] = []
-    /// The attempt that each lease was said to be for.
-    var attempts: [LeaseReference: Int] = [:]  // for lookup only
-    var said: [LeaseReference: Said] = [:]  // for lookup only
     /// Jobs of requests that were refused as a whole.
     var refused: Set<JobID> = []  // for lookup only
     var problems: [String] = []
 
     subscript(id: JobID) -> Job? { places[id].map { jobs[Int($0)] } }
+    subscript(lease: LeaseReference) -> Attempt? {
+        guard let place = places[lease.id] else { return nil }
+        return jobs[Int(place)].attempts.last { $0.token == lease.token }
+    }
 
     func pick(_ chance: inout Chance) -> Job? { chance.pick(jobs) }
 
@@ -78,10 +89,19 @@ struct Ledger {
         if let place = places[id] { body(&jobs[Int(place)]) }
     }
 
+    private mutating func change(_ lease: LeaseReference, _ body: (inout Attempt) -> Void) {
+        change(lease.id) { job in
+            let known = job.attempts.lastIndex { $0.token == lease.token }
+            if known == nil { job.attempts.append(Attempt(token: lease.token)) }
+            body(&job.attempts[known ?? job.attempts.count - 1])
+        }
+    }
+
     /// Whether some worker said so of this attempt, and the broker may have believed it.
     func isCompletion(_ lease: LeaseReference) -> Bool {
-        if let taken = failing[lease] { return self[taken]?.mayBeRemoved ?? true }
-        return self[lease.id]?.completions.contains(lease.token) ?? false
+        let attempt = self[lease]
+        if let taken = attempt?.failsBecauseOf { return self[taken]?.mayBeRemoved ?? true }
+        return attempt?.isCompletionSent ?? false
     }
 
     // MARK: What was asked for
@@ -93,8 +113,11 @@ struct Ledger {
     }
 
     mutating func offered(_ id: JobID, as child: Child) { children.append((id, child)) }
-    mutating func completionFails(_ lease: LeaseReference, becauseOf taken: JobID) { failing[lease] = taken }
-    mutating func sentCompletion(_ lease: LeaseReference) { change(lease.id) { $0.completions.append(lease.token) } }
+    mutating func completionFails(_ lease: LeaseReference, becauseOf taken: JobID) {
+        change(lease) { $0.failsBecauseOf = taken }
+    }
+    mutating func sentCompletion(_ lease: LeaseReference) { change(lease) { $0.isCompletionSent = true } }
+    mutating func said(_ lease: LeaseReference, _ said: Said) { change(lease) { $0.said = said } }
     mutating func wished(_ id: JobID, _ wish: Wish) { change(id) { $0.wish = wish } }
 
     mutating func cancelAsked(_ id: JobID, at now: Instant) {
@@ -129,12 +152,15 @@ struct Ledger {
         change(id) { $0.isCancelled = true }
     }
 
-    mutating func assigned(_ id: JobID, _ token: FencingToken, to worker: Int) {
-        change(id) {
-            $0.assigned = token
+    mutating func assigned(_ lease: LeaseReference, as number: Int, to worker: Int) {
+        change(lease.id) {
+            $0.assigned = lease.token
             $0.worker = worker
         }
+        change(lease) { $0.number = number }
     }
+
+    mutating func wasRefused(_ lease: LeaseReference) { change(lease) { $0.isRefused = true } }
 
     mutating func checkpointSaved(_ lease: LeaseReference) {
         change(lease.id) { $0.checkpoint = max($0.checkpoint ?? lease.token, lease.token) }

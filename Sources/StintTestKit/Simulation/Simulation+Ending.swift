@@ -67,7 +67,7 @@ extension Simulation {
     private var isDone: Bool {
         guard broker.isQuiet, liveClients.allSatisfy(\.isAnswered) else { return false }
         guard liveWorkers.allSatisfy({ $0.isIdle && $0.isGreeted(by: broker) }) else { return false }
-        return auditor.unfinished(at: now.wall) == 0 && broker.turn.state.operations.all.isEmpty
+        return broker.turn.state.operations.all.isEmpty && auditor.isAllOver(at: now.wall)
     }
 
     private func judgeEnd() {

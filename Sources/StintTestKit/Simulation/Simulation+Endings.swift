@@ -44,7 +44,7 @@ extension Simulation {
     private func isAsSaid(_ row: JobRow) {
         guard row.state == .scheduled else { return }
         let wait = row.runAt - row.finishedAt
-        let said = ledger.said[LeaseReference(id: row.id, token: row.token)]
+        let said = ledger[LeaseReference(id: row.id, token: row.token)]?.said
         // The broker ends attempts by their timeout as well.
         if let said, said.outcome == row.outcome, row.outcome != .timedOut {
             expect(!said.isPermanent, "\(row.id) failed for good and is tried again")

@@ -71,8 +71,7 @@ extension Simulation {
                 expect(!checkpoint.isEmpty, "\(job.id) lost the state that was saved under \(saved)")
                 expect(checkpoint >= saved.description, "\(job.id) is given an older state than that of \(saved)")
             }
-            ledger.assigned(job.id, assignment.token, to: worker.index)
-            ledger.attempts[assignment.lease] = assignment.attempt
+            ledger.assigned(assignment.lease, as: assignment.attempt, to: worker.index)
         }
     }
 
@@ -107,11 +106,11 @@ extension Simulation {
                 let settlement = worker.settlements[message.key]
             else { continue }
             let lease = settlement.leases[Int(refused.index)]
-            ledger.refusals.insert(lease)
+            ledger.wasRefused(lease)
             // What is on record as it was said is confirmed, however often it is said.
             if !worker.hasLied, let outcome = auditor.outcome(of: lease) {
                 expect(
-                    outcome != ledger.said[lease]?.outcome,
+                    outcome != ledger[lease]?.said?.outcome,
                     "\(lease.id) is on record as \(outcome.name) under \(lease.token), and its settlement is refused")
             }
         }
@@ -119,7 +118,7 @@ extension Simulation {
             guard let settlement = worker.settlements[message.key] else { continue }
             for place in settlement.completions {
                 let lease = settlement.leases[place]
-                if !ledger.refusals.contains(lease) { isCompleted(lease, "its completion is confirmed") }
+                if !(ledger[lease]?.isRefused ?? false) { isCompleted(lease, "its completion is confirmed") }
             }
         }
     }

@@ -83,7 +83,7 @@ extension Simulation {
             var detail = Stint_V1_SettleDetail()
             detail.index = UInt32(index)
             detail.outcome = item.outcome
-            defer { ledger.said[item.attempt.lease] = Self.said(detail) }
+            defer { ledger.said(item.attempt.lease, Self.said(detail)) }
             var result: [UInt8] = []
             switch item.outcome {
             case .completed:
@@ -183,7 +183,7 @@ extension Simulation {
                 epoch: job.assigned.epoch,
                 sequence: job.assigned.sequence - UInt64(handlers.int(1...min(50, Int(job.assigned.sequence) - 1))))
         }
-        guard !worker.holds(lease), ledger.said[lease] == nil else { return nil }
+        guard !worker.holds(lease), ledger[lease]?.said == nil else { return nil }
         note("\(worker.name) lies about \(lease.id) under \(lease.token)")
         var message = Self.columns([lease], microseconds: [1])
         let lie = Array("\"lie\"".utf8)
@@ -200,14 +200,16 @@ extension Simulation {
 
     /// What every job that is honestly enqueued carries: its own id, so that mixed up payloads show.
     static func payload(of id: JobID) -> [UInt8] {
-        var payload: [UInt8] = [0x22]
-        for value in [id.high, id.low] {
-            for shift in stride(from: 60, through: 0, by: -4) {
-                payload.append(digits[Int(value >> UInt64(shift) & 15)])
+        [UInt8](unsafeUninitializedCapacity: 34) { buffer, count in
+            buffer[0] = 0x22
+            buffer[33] = 0x22
+            for digit in 0..<16 {
+                let shift = UInt64(60 - 4 * digit)
+                buffer[1 + digit] = digits[Int(id.high >> shift & 15)]
+                buffer[17 + digit] = digits[Int(id.low >> shift & 15)]
             }
+            count = 34
         }
-        payload.append(0x22)
-        return payload
     }
     private static let digits = Array("0123456789abcdef".utf8)
 

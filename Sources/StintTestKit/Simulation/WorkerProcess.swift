@@ -459,9 +459,9 @@ final class WorkerProcess {
 
     private func assigned(_ attempts: [Attempt], in world: Simulation) {
         world.note("\(name) is to run \(attempts.map { "\($0.lease.id) under \($0.lease.token)" })")
-        let ids = Set(attempts.map(\.lease.id))
-        let former = waiting.map(\.lease) + running.map(\.attempt.lease)
-        lost.formUnion(former.filter { ids.contains($0.id) })
+        func comesAgain(_ lease: LeaseReference) -> Bool { attempts.contains { $0.lease.id == lease.id } }
+        for attempt in waiting where comesAgain(attempt.lease) { lost.insert(attempt.lease) }
+        for job in running where comesAgain(job.attempt.lease) { lost.insert(job.attempt.lease) }
         waiting += attempts
         session.assigned(attempts.map(\.lease), &actions)
     }
