@@ -75,10 +75,10 @@ extension Auditor {
     ///
     /// - Parameters:
     ///   - granted: The rows of the jobs that the batch grants.
-    ///   - rows: All there are.
+    ///   - ready: The rows of all jobs that are ready.
     /// - Returns: Whatever stands before the last job of its type that was granted, whether it waits or not.
     static func queueJumpers(
-        _ granted: [JobRow], among rows: some Sequence<JobRow>
+        _ granted: [JobRow], among ready: some Sequence<JobRow>
     ) -> [(granted: JobRow, before: JobRow)] {
         var last: [JobRow?] = []  // by type
         for row in granted {
@@ -86,7 +86,7 @@ extension Auditor {
             if last[row.type.asInt].map({ isBefore($0, row) }) ?? true { last[row.type.asInt] = row }
         }
         var found: [(granted: JobRow, before: JobRow)] = []
-        for row in rows where row.state == .ready && row.type.asInt < last.count {
+        for row in ready where row.type.asInt < last.count {
             guard let granted = last[row.type.asInt], isBefore(row, granted) else { continue }
             found.append((granted, row))
         }

@@ -282,7 +282,7 @@ struct Auditor {
     private func checkOrder(of batch: Batch, vanished: [JobID]) {
         let granted = newGrants.flatMap(\.entries).compactMap { jobs[serial: $0.serial] }.filter { $0.state == .ready }
         let touched = Set(batch.jobs.map(\.row.id) + vanished + granted.map(\.id))
-        for (row, before) in Self.queueJumpers(granted, among: jobs.rows) where !touched.contains(before.id) {
+        for (row, before) in Self.queueJumpers(granted, among: jobs.readyRows) where !touched.contains(before.id) {
             guard jobs.standing(before.serial).map({ $0 <= before.token }) ?? true else { continue }
             problem("\(row.id) is granted before \(before.id), which stands before it in the line")
         }

@@ -20,11 +20,15 @@ struct JobRecords {
         var died: UInt64?
         /// Every lease that it was granted, in that order.
         var leases: [Lease] = []
+        /// Where it stands among those that are ready, if it is.
+        var ready: Int?
     }
 
     private var records: [Record] = []
     /// The newest job of each id: one that was removed can be made again.
     private var serials: [JobID: Int64] = [:]  // for lookup only
+    /// Of the jobs that are ready, leased or not, in no order.
+    private var ready: [Int] = []
 
     /// The row of a job that is there.
     subscript(id: JobID) -> JobRow? {
@@ -42,6 +46,8 @@ struct JobRecords {
 
     /// The rows of all jobs that are there, in the order in which they were stored.
     var rows: some Sequence<JobRow> { records.lazy.compactMap { $0.isRemoved ? nil : $0.row } }
+    /// Of those the ready ones, in no order.
+    var readyRows: some Sequence<JobRow> { ready.lazy.compactMap { records[$0].row } }
     /// Those of the newest job of each id, also where it was removed.
     var newest: [JobRow] { records.compactMap(\.row).filter { serials[$0.id] == $0.serial } }
 
@@ -49,21 +55,38 @@ struct JobRecords {
 
     mutating func store(_ row: JobRow) {
         let place = place(of: row.serial)
-        records[place].row = row
         records[place].isRemoved = false
         serials[row.id] = row.serial
+        change(row)
     }
 
-    mutating func change(_ row: JobRow) { records[place(of: row.serial)].row = row }
-    mutating func remove(_ row: JobRow) {
+    mutating func change(_ row: JobRow) {
         let place = place(of: row.serial)
         records[place].row = row
-        records[place].isRemoved = true
+        if (row.state == .ready) != (records[place].ready != nil) { records[place].ready == nil ? enters(place) : leaves(place) }
+    }
+
+    mutating func remove(_ row: JobRow) {
+        change(row)
+        records[Int(row.serial)].isRemoved = true
     }
     mutating func died(_ row: JobRow, in batch: UInt64) { records[place(of: row.serial)].died = batch }
 
     /// The batch in which a job died that is dead.
     func death(of row: JobRow) -> UInt64? { records[Int(row.serial)].died }
+
+    private mutating func enters(_ place: Int) {
+        records[place].ready = ready.count
+        ready.append(place)
+    }
+
+    private mutating func leaves(_ place: Int) {
+        guard let index = records[place].ready, let last = ready.popLast() else { return }
+        records[place].ready = nil
+        guard last != place else { return }
+        ready[index] = last
+        records[last].ready = index
+    }
 
     // MARK: Leases
 

@@ -76,7 +76,8 @@ package final class Simulation {
     /// What the broker is told of its host.
     let host: HostFacts
     /// How much the broker's wall clock is ahead of the truth.
-    var wallOffset: Duration = .zero
+    var wallOffset: Duration = .zero { didSet { wallOffsetMilliseconds = wallOffset.inMilliseconds } }
+    private var wallOffsetMilliseconds: Int64 = 0
     /// Commits take this many times as long.
     var diskSlowness = 1
     /// Sees every message that is sent, in both directions.
@@ -172,7 +173,8 @@ package final class Simulation {
 
     private func pass(until instant: Instant) {
         now.instant = instant
-        now.wall = Self.start.wall + (instant - Self.start.instant) + wallOffset
+        let passed = (instant.nanoseconds - Self.start.instant.nanoseconds) / 1_000_000
+        now.wall.milliseconds = Self.start.wall.milliseconds + passed + wallOffsetMilliseconds
     }
 
     /// Lets time pass, up to a moment.
