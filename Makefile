@@ -55,7 +55,7 @@ bench: release ## Measure this machine: make bench [BENCH="options of stint benc
 crash-images: release ## Power cuts at every moment of the store's life: make crash-images [IMAGES=5000] [SEED=1]
 	@.build/release/stint-disk images --count $(or $(IMAGES),5000) --seed $(or $(SEED),1)
 
-disk-faults: release ## Every write, cut and sync of a script fails in turn, in three ways: make disk-faults [OPERATIONS=2000]
+disk-faults: release ## Every write, cut and sync of a script fails in turn, in four ways: make disk-faults [OPERATIONS=2000]
 	@.build/release/stint-disk faults --operations $(or $(OPERATIONS),2000) --seed $(or $(SEED),1)
 
 flips: release ## Bytes of the store at rest turn: make flips [FLIPS=5000] [SEED=1]

@@ -60,7 +60,7 @@ struct Images: ParsableCommand {
 /// An error at every call.
 struct Faults: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Makes every write, cut and sync of a script fail in turn, in three ways.")
+        abstract: "Makes every write, cut and sync of a script fail in turn, in four ways.")
     @Option(help: "Writes of jobs in the script.") var operations = 2_000
     @Option(help: "The script.") var seed: UInt64 = 1
 

@@ -118,6 +118,9 @@ enum DiskFiles {
             case .cut:
                 count = count / 2 / 512 * 512
                 code = writeError
+            case .short:
+                count = count / 3
+                code = SQLITE_FULL
             }
             guard count > 0 else { return code }
             let written = below.pointee.pMethods.pointee.xWrite(below, bytes, count, offset)

@@ -23,6 +23,9 @@ package final class TestDisk: Sendable {
     package enum Fault: Hashable, Sendable, CaseIterable {
         /// The call fails once, with an error of the device. After that nothing more reaches the disk of this process.
         case error
+        /// Some bytes of a write are there, and then it fails for want of room, which there is again at once. Of the other
+        /// calls, which are whole or not, as ``error``.
+        case shortWrite
         /// From this call on the disk is full, until there is ``giveSpace()``.
         case noSpace
         /// A write is cut short, and the power goes.
@@ -99,7 +102,7 @@ package final class TestDisk: Sendable {
         }
     }
 
-    enum Verdict { case goOn, fail(full: Bool), cut }
+    enum Verdict { case goOn, fail(full: Bool), cut, short }
 
     /// Counts a call and says what becomes of it.
     func judge(_ call: Call) -> Verdict {
@@ -114,6 +117,7 @@ package final class TestDisk: Sendable {
                 state.hit = call
                 switch fault.fault {
                 case .error: return .fail(full: false)
+                case .shortWrite: return call == .write ? .short : .fail(full: false)
                 case .noSpace: state.isFull = true
                 case .powerCut:
                     state.isDead = true
