@@ -9,13 +9,17 @@ package struct BlockedFrames {
         var frames: Deque<OutgoingFrame> = []
         var bytes = 0
     }
+    private let framesMax: Int
     private let bytesOfAllMax: Int
     private var queues: [PeerAddress: Queue] = [:]  // for lookup only
     /// Those of the queues, in the order in which their peers began to wait.
     private var waiting: [PeerAddress] = []
     private var bytes = 0
 
-    package init(bytesOfAllMax: Int = Limits.unreadBytesOfAllMax) { self.bytesOfAllMax = bytesOfAllMax }
+    package init(framesMax: Int = Limits.unreadFramesMax, bytesOfAllMax: Int = Limits.unreadBytesOfAllMax) {
+        self.framesMax = framesMax
+        self.bytesOfAllMax = bytesOfAllMax
+    }
 
     package var isEmpty: Bool { queues.isEmpty }
 
@@ -26,7 +30,7 @@ package struct BlockedFrames {
     package mutating func add(_ frame: OutgoingFrame) -> Bool {
         let bytes = frame.body.count
         if let queue = queues[frame.peer],
-            queue.frames.count >= Limits.unreadFramesMax || queue.bytes + bytes > Limits.unreadBytesMax
+            queue.frames.count >= framesMax || queue.bytes + bytes > Limits.unreadBytesMax
         {
             return false
         }

@@ -17,7 +17,7 @@ final class BrokerLoop {
     /// An idle loop turns this often, so that a watchdog can tell it from one that hangs.
     private let idleMax: Duration
     private let poller = Poller()
-    private var blocked = BlockedFrames()
+    private var blocked: BlockedFrames
     /// Since when a drain waits for nothing but blocked frames.
     private var quietSince: Instant?
     /// How much memory the process takes, when that is too much, and since when.
@@ -39,6 +39,7 @@ final class BrokerLoop {
         control: BrokerControl, pulse: Pulse, idleMax: Duration, logger: Logger
     ) {
         self.turn = turn
+        blocked = BlockedFrames(framesMax: turn.configuration.settings.bounds.unreadFrames)
         self.workers = workers
         self.clients = clients
         self.committer = committer
@@ -127,6 +128,7 @@ final class BrokerLoop {
             case .welcome: socket.vouch(for: verdict.peer)
             case .stranger: socket.vouch(for: verdict.peer, false)
             case .useless: socket.useless(from: verdict.peer)
+            case .unread: socket.end(verdict.peer)
             }
         }
         for (socket, name) in [(workers, "workers"), (clients, "clients")] {

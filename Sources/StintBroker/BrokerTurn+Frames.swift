@@ -43,9 +43,13 @@ extension BrokerTurn {
         }
     }
 
-    /// A peer does not take what it is sent and has too much waiting: its session ends, and what the frame granted goes
-    /// back. When the peer wakes up it says HELLO again, names what it holds, and asks again.
+    /// A peer does not take what it is sent and has too much waiting: its session and its connection end, and what the
+    /// frame granted goes back. When the peer wakes up it says HELLO again, names what it holds, and asks again.
     package mutating func giveUp(_ frame: OutgoingFrame) {
+        // Called for each of its frames.
+        if verdicts.last?.peer != frame.peer || verdicts.last?.kind != .unread {
+            judge(.unread, frame.destination.socket, frame.peer)
+        }
         switch frame.destination {
         case .worker(let session):
             if workers.knows(session, at: frame.peer) { refusals.add(.unread) }

@@ -13,6 +13,9 @@ package struct PeerVerdict: Hashable, Sendable {
         case stranger
         /// It sent what is of no use: no message, or one of a session that nobody knows, or that its key may not send.
         case useless
+        /// It was given up because it does not read. Whatever it asked for, no answer comes any more: the end of its
+        /// connection tells it to begin anew.
+        case unread
     }
     package var kind: Kind
     package var socket: Socket

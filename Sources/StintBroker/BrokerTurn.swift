@@ -64,8 +64,8 @@ package struct BrokerTurn {
     var cache: PayloadCache
     var progress = ProgressReports()
     /// HELLOs that wait for their turn.
-    var workerHellos = HelloGate()
-    var clientHellos = HelloGate()
+    var workerHellos: HelloGate
+    var clientHellos: HelloGate
     var watchers = Watchers()
     var firstAbove = FirstAbove()
     /// Answers to mutating requests of batches that are not durable yet, and some older ones.
@@ -103,6 +103,8 @@ package struct BrokerTurn {
         self.configuration = configuration
         self.reader = reader
         cache = PayloadCache(places: configuration.settings.bounds.cachedPayloads)
+        workerHellos = HelloGate(configuration.settings.bounds)
+        clientHellos = HelloGate(configuration.settings.bounds)
         workers = Peers(most: Limits.workerSessionsMax)
         clients = Peers(most: Limits.clientSessionsMax)
         let facts = RecoveredFacts(

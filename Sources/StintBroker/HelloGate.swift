@@ -26,7 +26,9 @@ struct HelloGate {
     private var order: Deque<PeerAddress> = []
     private var bytes = 0
 
-    init(perSecond: Int = Limits.hellosPerSecond, bytesMax: Int = Limits.hellosWaitingBytesMax) {
+    init(_ bounds: Bounds) { self.init(perSecond: bounds.hellosPerSecond, bytesMax: bounds.hellosWaitingBytes) }
+
+    init(perSecond: Int, bytesMax: Int) {
         self.perSecond = Int64(perSecond)
         self.bytesMax = bytesMax
         tokens = Int64(perSecond)

@@ -163,6 +163,13 @@ final class ConnectionGuard {
         if connection.useless > limits.uselessMax { cut(descriptor, .useless) }
     }
 
+    /// Whoever asks knows why, so it is not told by ``look(at:)``.
+    func end(_ peer: PeerAddress) {
+        guard let descriptor = descriptors[peer] else { return }
+        connections[descriptor]?.isCut = true
+        shutdown(descriptor, Int32(SHUT_RDWR))
+    }
+
     // MARK: Looks
 
     /// Does what is due. Returns why connections were ended since the last call.

@@ -213,6 +213,9 @@ package final class RouterSocket {
         connections.useless(from: peer, at: MonotonicClock.nanoseconds())
     }
 
+    /// Ends the connection of this address, with all that waits in it. Its peer notices, and may connect again.
+    package func end(_ peer: PeerAddress) { connections.end(peer) }
+
     /// Stops listening and ends all connections; what was not sent is thrown away. When it returns, the address is free
     /// to be bound again. The last reference does the same, without waiting for that.
     package func close() {

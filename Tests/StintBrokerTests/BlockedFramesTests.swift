@@ -1,4 +1,5 @@
 import StintCore
+import StintTestKit
 import StintTransport
 import Testing
 
@@ -86,5 +87,26 @@ import Testing
         // What was taken counts no more.
         blocked.retry { _ in true }
         #expect(added(frame(slow, bytes: 100), to: &blocked) && blocked.excess == nil)
+    }
+
+    // A client that waits for one answer says nothing more. Given up in silence it would wait until its timeout.
+    @Test("who is given up because it does not read is told so by the end of its connection, once")
+    func endOfConnection() {
+        let broker = SimulatedBroker(seed: 1)
+        let client = broker.connect(), worker = broker.join("alice", slots: 1)
+        var ended: [PeerVerdict] = []
+        broker.change { ended = $0.takeVerdicts() }
+        let frames = [
+            OutgoingFrame(destination: .client(client.session), peer: client.address, body: [1], grants: nil),
+            OutgoingFrame(destination: .worker(worker.session), peer: worker.address, body: [1], grants: nil),
+        ]
+        for frame in frames {
+            broker.change {
+                $0.giveUp(frame)
+                $0.giveUp(frame)
+                ended = $0.takeVerdicts()
+            }
+            #expect(ended.map(\.kind) == [.unread] && ended.map(\.peer) == [frame.peer])
+        }
     }
 }

@@ -190,6 +190,30 @@ extension TransportSuite {
             #expect(cuts == [.tooMany] && !guests[0].0.isClosed && !last.isClosed)
         }
 
+        @Test("a connection that is ended by its address ends alone, and nothing is told of it")
+        func endedByAddress() throws {
+            let (router, port) = try router { _ in }
+            let first = try RawConnection(port: port), second = try RawConnection(port: port)
+            var peers: [PeerAddress] = []
+            for (connection, number) in [(first, UInt8(1)), (second, UInt8(2))] {
+                try connection.shakeHands()
+                try connection.send(RawConnection.frame([number], hasMore: false))
+                let poller = Poller()
+                _ = poller.add(router)
+                let end = ContinuousClock.now + patience
+                while peers.count < Int(number), ContinuousClock.now < end {
+                    while let message = router.receive() { peers.append(message.peer) }
+                    poller.wait(upTo: .milliseconds(20))
+                }
+            }
+            try #require(peers.count == 2)
+            router.end(peers[0])
+            var cuts: [ConnectionCut] = []
+            #expect(serve(router, &cuts) { _ in first.isClosed && router.connectionCount == 1 })
+            #expect(cuts.isEmpty && !second.isClosed)
+            router.end(peers[0])  // it is gone already
+        }
+
         @Test("when everybody was vouched for, the newest goes")
         func tooManyGuests() throws {
             let (router, port) = try router { $0.connectionsMax = 2 }

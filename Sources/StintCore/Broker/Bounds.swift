@@ -22,6 +22,11 @@ package struct Bounds: Hashable, Sendable {
     package var batchBytes = 8 * 1_048_576
     /// Payloads of new jobs that are kept for their first grant; a power of two.
     package var cachedPayloads = 32_768
+    /// HELLOs that each socket answers in a second, and bytes of those that wait for their turn.
+    package var hellosPerSecond = Limits.hellosPerSecond
+    package var hellosWaitingBytes = Limits.hellosWaitingBytesMax
+    /// Frames that one peer may leave unread.
+    package var unreadFrames = Limits.unreadFramesMax
 
     package init() {}
 }

@@ -52,7 +52,7 @@ final class BrokerProcess {
     private var heardAtNextBegin: [Instant] = []
     private var loopWaitsForCommit = false
     private var committed: UInt64?
-    private var blocked = BlockedFrames()
+    private var blocked: BlockedFrames
     private var wake: Instant
     private var nextTurn = Instant.distantFuture
 
@@ -61,6 +61,7 @@ final class BrokerProcess {
         self.configuration = configuration
         disk = try LifeDisk(world.plan)
         turn = try Self.open(disk, configuration, faults, at: now)
+        blocked = Self.blockedFrames(configuration)
         pages = FaultyReader(try disk.makeReader(), faults)
         startedAt = now.instant
         handedOutAt = now.instant
@@ -68,6 +69,10 @@ final class BrokerProcess {
         listensSince = now.instant
         lastTurnAt = now.instant
         wake = now.instant
+    }
+
+    private static func blockedFrames(_ configuration: BrokerTurn.Configuration) -> BlockedFrames {
+        BlockedFrames(framesMax: configuration.settings.bounds.unreadFrames)
     }
 
     private static func open(
@@ -177,7 +182,7 @@ final class BrokerProcess {
             heartbeats.removeAll(keepingCapacity: true)
         }
         let known = look { $0.state.workers.count }
-        _ = turn.takeVerdicts()
+        for verdict in turn.takeVerdicts() where verdict.kind == .unread { world.connectionIsEnded(verdict.peer) }
         wake = try turn.finish(at: now)
         if look({ $0.state.workers.count }) < known { world.workersWereGivenUp() }
         try step()
@@ -299,7 +304,7 @@ final class BrokerProcess {
         askedAsOf.removeAll { $0.batch < turn.durable }
         askedAsOf.append((request, turn.durable))
         askedPages.append(request)
-        world.events.add(.pageRead(life: life), at: world.now.instant + world.commitTakes())
+        world.events.add(.pageRead(life: life), at: world.now.instant + world.pageTakes())
     }
 
     func readNextPage() {
@@ -340,7 +345,7 @@ final class BrokerProcess {
         readPages.removeAll()
         askedPages.removeAll()
         askedAsOf.removeAll()
-        blocked = BlockedFrames()
+        blocked = Self.blockedFrames(configuration)
         committing = nil
         committed = nil
         heardAtNextBegin.removeAll()

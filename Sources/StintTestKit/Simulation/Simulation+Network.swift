@@ -94,8 +94,13 @@ extension Simulation {
         }
         coverage?(message)
         switch links[link].side {
-        case .worker: brokerSays(message, session: session, to: workers[links[link].peer], isLate: isLate)
-        case .client: brokerSays(message, session: session, to: clients[links[link].peer])
+        case .worker:
+            let worker = workers[links[link].peer]
+            if case .workerWelcome = message {
+                worker.isWelcomed(session: session, at: frame.peer, life: broker.life)
+            }
+            brokerSays(message, session: session, to: worker, isLate: isLate)
+        case .client: brokerSays(message, session: session, to: clients[links[link].peer], isLate: isLate)
         }
         let at = links[link].toPeer.arrival(now.instant + latency(of: link))
         links[link].toPeer.frames.append(Link.ToPeer(at: at, session: session, message: message))
@@ -148,6 +153,13 @@ extension Simulation {
         if reconnects {
             events.add(.connects(link: link), at: now.instant + network.microseconds(100...300_000))
         }
+    }
+
+    /// The broker ends a connection.
+    func connectionIsEnded(_ peer: PeerAddress) {
+        guard let link = addresses[peer], links[link].address == peer else { return }
+        note("the broker ends the connection of \(peer)")
+        breakConnection(link)
     }
 
     func arriveLate(_ index: Int) {
