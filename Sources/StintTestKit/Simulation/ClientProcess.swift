@@ -6,6 +6,9 @@ import StintWire
 final class ClientProcess {
     enum Wish {
         case enqueue([JobID], [Stint_V1_JobGroup], isConflict: Bool)
+        /// A job that was asked to be discarded just before; with its number on disk at that time, and the number of discards
+        /// so far.
+        case enqueueAnew(JobID, Stint_V1_JobGroup, former: Int64, discards: Int)
         /// Breaks a limit, and has to be refused.
         case nonsense([Stint_V1_JobGroup])
         case cancel(JobID, RequestID)
@@ -24,7 +27,7 @@ final class ClientProcess {
         var request: RequestID? {
             switch self {
             case .cancel(_, let request), .replay(_, let request, _), .discard(_, let request, _): request
-            case .enqueue, .nonsense, .get, .list, .status, .audit, .watch, .unwatch: nil
+            case .enqueue, .enqueueAnew, .nonsense, .get, .list, .status, .audit, .watch, .unwatch: nil
             }
         }
     }
@@ -42,8 +45,11 @@ final class ClientProcess {
     private var sent: Set<UInt64> = []  // for lookup only
     /// Sent more than once: what is said of one copy is not said of another, which may still be on its way.
     private var repeated: Set<UInt64> = []  // for lookup only
-    /// Refused for now, and to be asked again soon, as a user of the library does.
-    private var refusedForNow: [Wish] = []
+    /// Of those, what the library does not do: twice in one session, or under another number before.
+    private var doubled: Set<UInt64> = []  // for lookup only
+    /// Refused for now, and to be asked again soon, as a user of the library does. Of one that was sent more than once
+    /// another copy may have been carried out.
+    private var refusedForNow: [(wish: Wish, isRepeated: Bool)] = []
     private var paused: [Link.ToPeer] = []
     private var isBreakUnnoticed = false
     private var nextCall = Instant.distantFuture
@@ -71,11 +77,21 @@ final class ClientProcess {
     /// Watches that were never answered.
     var unansweredWatches: [JobID] { watches.values.sorted() }
 
+    /// An enqueue of this client that nobody answered yet.
+    func openEnqueue(_ chance: inout Chance) -> Wish? {
+        guard let request = chance.pick(core.unanswered), case .enqueue(_, _, isConflict: false)? = wishes[request]
+        else {
+            return nil
+        }
+        return wishes[request]
+    }
+
     func wish(_ request: UInt64) -> Wish? { wishes[request] ?? watches[request].map { .watch($0) } }
 
     // MARK: Asking
 
-    func ask(_ wish: Wish, in world: Simulation) {
+    /// - Parameter isRepeated: It was sent before, under another number.
+    func ask(_ wish: Wish, isRepeated: Bool = false, in world: Simulation) {
         switch wish {
         case .watch(let id): watches[core.watch(at: world.now.instant)] = id
         case .unwatch(let id):
@@ -91,6 +107,7 @@ final class ClientProcess {
             let request = core.ask(
                 bytes: 256, timeout: world.settings.patience(of: wish, isHealed: world.isHealed), at: world.now.instant)
             wishes[request] = wish
+            if isRepeated { isDoubled(request) }
         }
         work(in: world)
     }
@@ -100,9 +117,14 @@ final class ClientProcess {
         guard core.isWelcome, pausedUntil == nil else { return }
         for request in core.unanswered {
             guard let wish = wishes[request] else { continue }
-            repeated.insert(request)
+            isDoubled(request)
             send(encode(wish, request), in: world)
         }
+    }
+
+    private func isDoubled(_ request: UInt64) {
+        repeated.insert(request)
+        doubled.insert(request)
     }
 
     /// One round of its thread: the work of time, and what may be sent.
@@ -126,9 +148,9 @@ final class ClientProcess {
 
     private func askAgain(in world: Simulation) {
         guard isAlive, pausedUntil == nil else { return }
-        let wishes = refusedForNow
+        let refused = refusedForNow
         refusedForNow.removeAll()
-        for wish in wishes { ask(wish, in: world) }
+        for (wish, isRepeated) in refused { ask(wish, isRepeated: isRepeated, in: world) }
     }
 
     private func send(_ next: ClientSession.Next, in world: Simulation) {
@@ -156,7 +178,7 @@ final class ClientProcess {
     /// Its user is told that nobody was there, or that nobody knows what became of it.
     private func failed(_ expired: ClientSession.Expired, in world: Simulation) {
         guard case .enqueue(let ids, _, false) = wishes.removeValue(forKey: expired.request), !expired.wasSent,
-            !repeated.contains(expired.request)
+            !doubled.contains(expired.request)
         else { return }
         world.note("\(name) is told that the enqueue of \(ids) reached nobody")
         // What is acknowledged was sent by another request.
@@ -275,7 +297,7 @@ final class ClientProcess {
         if refusal.code == .storeFull || refusal.code == .exhausted {
             guard let wish = answered(refusal.request) else { return }
             if refusal.code == .exhausted, givesUp(wish, refusal.request, in: world) { return }
-            refusedForNow.append(wish)
+            refusedForNow.append((wish, repeated.contains(refusal.request)))
             return world.askAgainSoon(self)
         }
         guard let wish = answered(refusal.request) ?? done[refusal.request] else { return }
@@ -291,7 +313,7 @@ final class ClientProcess {
             world.expect(
                 !(known?.isAcknowledged ?? false) || world.mayBeGone([id]),
                 "\(id) was acknowledged, and asking for it is refused: \(refusal.message)")
-        case .cancel, .replay, .discard, .list, .status, .audit, .watch, .unwatch:
+        case .cancel, .enqueueAnew, .replay, .discard, .list, .status, .audit, .watch, .unwatch:
             world.expect(refusal.code != .invalid, "a request was refused: \(refusal.message)")
         }
     }
@@ -373,6 +395,7 @@ final class ClientProcess {
 
     private func encode(_ wish: Wish, _ number: UInt64) -> Stint_V1_Envelope.OneOf_Message {
         switch wish {
+        case .enqueueAnew(let id, let group, _, _): return encode(.enqueue([id], [group], isConflict: false), number)
         case .enqueue(_, let groups, _), .nonsense(let groups):
             var message = Stint_V1_Enqueue()
             message.request = number

@@ -42,7 +42,9 @@ struct JobRecords {
         return records[place].row
     }
 
-    subscript(serial serial: Int64) -> JobRow? { records.indices.contains(Int(serial)) ? records[Int(serial)].row : nil }
+    subscript(serial serial: Int64) -> JobRow? {
+        records.indices.contains(Int(serial)) ? records[Int(serial)].row : nil
+    }
 
     /// The rows of all jobs that are there, in the order in which they were stored.
     var rows: some Sequence<JobRow> { records.lazy.compactMap { $0.isRemoved ? nil : $0.row } }
@@ -63,7 +65,9 @@ struct JobRecords {
     mutating func change(_ row: JobRow) {
         let place = place(of: row.serial)
         records[place].row = row
-        if (row.state == .ready) != (records[place].ready != nil) { records[place].ready == nil ? enters(place) : leaves(place) }
+        if (row.state == .ready) != (records[place].ready != nil) {
+            records[place].ready == nil ? enters(place) : leaves(place)
+        }
     }
 
     mutating func remove(_ row: JobRow) {
@@ -120,7 +124,9 @@ struct JobRecords {
 
     /// Every lease there ever was, in the order of their tokens.
     var everyLease: [(token: FencingToken, serial: Int64)] {
-        records.indices.flatMap { place in records[place].leases.map { ($0.token, Int64(place)) } }.sorted { $0.0 < $1.0 }
+        records.indices.flatMap { place in records[place].leases.map { ($0.token, Int64(place)) } }.sorted {
+            $0.0 < $1.0
+        }
     }
 
     private mutating func place(of serial: Int64) -> Int {

@@ -22,6 +22,8 @@ struct Ledger {
         /// A state that the broker said is saved for the next attempt.
         var checkpoint: FencingToken?
         var reachedNobody = false
+        /// By two clients, of whom one may reach the broker.
+        var isAskedTwice = false
         /// Every attempt that a worker was sent or spoke of.
         var attempts: [Attempt] = []
         /// What the client asked for; nil for children.
@@ -73,6 +75,8 @@ struct Ledger {
     var answers: [RequestID: UInt64] = [:]  // for lookup only
     /// Those requests, in the order of their answers.
     var carriedOut: [ClientProcess.Wish] = []
+    /// How often clients asked for dead jobs to be discarded.
+    var discards = 0
     /// Jobs of requests that were refused as a whole.
     var refused: Set<JobID> = []  // for lookup only
     var problems: [String] = []
@@ -141,7 +145,13 @@ struct Ledger {
     // MARK: What was said
 
     /// Its client was told that the request was never sent.
-    mutating func reachedNobody(_ id: JobID) { change(id) { $0.reachedNobody = true } }
+    mutating func reachedNobody(_ id: JobID) { change(id) { $0.reachedNobody = !$0.isAskedTwice } }
+    mutating func askedTwice(_ id: JobID) {
+        change(id) {
+            $0.isAskedTwice = true
+            $0.reachedNobody = false
+        }
+    }
     mutating func acknowledged(_ id: JobID) { change(id) { $0.isAcknowledged = true } }
 
     mutating func cancelled(_ id: JobID) {

@@ -22,6 +22,10 @@ struct LifeSettings {
     let burst: Int
     /// The number of finished jobs is bounded, so that some of them are removed during the life.
     let keepsFew: Bool
+    /// Of ids, so many in a hundred are made by clocks that are a day ahead, or a little more or less: they are just of the
+    /// future, or not any more.
+    let idsOfTomorrow: Int
+    var knowsTomorrow: Bool { idsOfTomorrow > 0 }
 
     init(_ plan: LifePlan) {
         var chance = Chance(plan.seed, .world)
@@ -40,6 +44,12 @@ struct LifeSettings {
             bounds.batchWrites = chance.magnitude(10...2_000)
         }
         bounds.cachedPayloads = 1 << chance.int(0...8)
+        // Few HELLOs at a time, and next to no room for those that wait: one that is dropped has to be said again.
+        if chance.percent(20) {
+            bounds.hellosPerSecond = chance.int(2...6)
+            bounds.hellosWaitingBytes = chance.pick([0, 150, 600]) ?? 0
+        }
+        if chance.percent(30) { bounds.unreadFrames = chance.magnitude(3...60) }
         var settings = BrokerState.Settings(
             lease: lease, heartbeat: lease / 3,
             defaultPolicy: Policy(
@@ -63,6 +73,7 @@ struct LifeSettings {
         settleGridNanoseconds = chance.pick([1_000, 2_000_000, 8_000_000, 30_000_000]) ?? 1_000
         slotsMax = chance.pick([3, 6, 15, 40]) ?? 6
         burst = chance.pick([1, 6, 25, 80]) ?? 1
+        idsOfTomorrow = chance.percent(15) ? chance.pick([2, 8, 30]) ?? 8 : 0
         runMillisecondsMax = chance.pick([8, 30, 100]) ?? 30
         if chance.percent(20) { settings.defaultPolicy.line.jobs = chance.magnitude(Self.boundedRequest...200) }
         if chance.percent(20) {
@@ -77,6 +88,12 @@ struct LifeSettings {
             return .seconds(1_000_000)
         }
         return .milliseconds(Int64(low >> 8 & 2_047))
+    }
+
+    /// How long it may take at the end until everybody is welcome.
+    func welcomeTakes(_ peers: Int) -> Duration {
+        let perSecond = configuration.settings.bounds.hellosPerSecond
+        return perSecond >= peers ? .zero : ClientSession.helloPatience + .seconds(peers / perSecond + 1)
     }
 
     var lease: Duration { configuration.settings.lease }

@@ -59,7 +59,8 @@ extension Simulation {
     private func ask(_ chance: inout Chance, by client: ClientProcess) -> Int {
         switch chance.int(0...99) {
         case 0..<58: return enqueue(&chance, by: client)
-        case 58..<62: enqueueAgain(&chance, by: client)
+        case 58..<61: enqueueAgain(&chance, by: client)
+        case 61: enqueueAsWell(&chance, by: client)
         case 62: askOnceMore(&chance, by: client)
         case 63..<64: talkNonsense(&chance, by: client)
         case 64..<73:
@@ -74,6 +75,7 @@ extension Simulation {
             let wish: ClientProcess.Wish = chance.percent(80) ? .watch(job.id) : .unwatch(job.id)
             note("\(client.name) asks for \(wish)")
             client.ask(wish, in: self)
+        case 87..<90 where settings.knowsTomorrow: enqueueAgain(&chance, by: client)
         case 87..<92:
             guard let job = ledger.pick(&chance) else { return 1 }
             client.ask(.get(job.id, job), in: self)
@@ -155,12 +157,29 @@ extension Simulation {
         }
     }
 
+    /// What somebody else asked for, and has no answer to yet.
+    private func enqueueAsWell(_ chance: inout Chance, by client: ClientProcess) {
+        // Where a line is full, one of the two may be refused.
+        guard settings.lineJobs == nil, let other = chance.pick(liveClients), other !== client,
+            let wish = other.openEnqueue(&chance)
+        else { return }
+        note("\(client.name) enqueues what \(other.name) does")
+        if case .enqueue(let ids, _, _) = wish { for id in ids { ledger.askedTwice(id) } }
+        client.ask(wish, in: self)
+    }
+
+    private func known(_ chance: inout Chance) -> Ledger.Job? {
+        let kind = chance.int(0...99)
+        if settings.knowsTomorrow, kind < 60 {
+            let noon = JobID(milliseconds: UInt64(Self.start.wall.milliseconds + 43_200_000), counter: 0, random: 0)
+            return chance.pick(ledger.jobs.suffix(60).filter { $0.id > noon })
+        }
+        return kind < 40 ? recent(&chance) : ledger.pick(&chance)
+    }
+
     /// The same id again: with the same content, or with another.
     private func enqueueAgain(_ chance: inout Chance, by client: ClientProcess) {
-        let isRecent = chance.percent(40)
-        guard let job = isRecent ? recent(&chance) : ledger.pick(&chance), job.isAcknowledged, !job.mayBeRemoved else {
-            return
-        }
+        guard let job = known(&chance), job.isAcknowledged, !job.mayBeRemoved else { return }
         let isConflict = chance.percent(40)
         let payload = isConflict ? Array("\"other\"".utf8) : Self.payload(of: job.id)
         note("\(client.name) enqueues \(job.id) again\(isConflict ? ", as another job" : "")")
@@ -223,7 +242,23 @@ extension Simulation {
         let trash = ledger.jobs.suffix(200).filter { $0.type == LifeSettings.trash }
         guard let selection = selection(&chance, of: trash, type: LifeSettings.trash) else { return }
         note("\(client.name) discards dead jobs")
+        ledger.discards += 1
         client.ask(.discard(selection, freshRequest(&chance), dryRun: chance.percent(20)), in: self)
+        if chance.percent(50) { enqueueAnew(selection, by: client) }
+    }
+
+    /// Thrown away, and done anew.
+    private func enqueueAnew(_ discarded: Stint_V1_DeadSelection, by client: ClientProcess) {
+        // A number of jobs that is kept removes others at any time.
+        guard !settings.keepsFew, settings.lineJobs == nil, let ids = try? discarded.ids.ids(field: "selection.ids")
+        else {
+            return
+        }
+        for id in ids {
+            guard let former = auditor[id]?.serial else { continue }
+            let group = SimulatedBroker.group([id], type: LifeSettings.trash, payload: Self.payload(of: id))
+            client.ask(.enqueueAnew(id, group, former: former, discards: ledger.discards), in: self)
+        }
     }
 
     // MARK: Answers

@@ -8,7 +8,10 @@ extension Simulation {
         isHealed = true
         healAll()
         // A client says a HELLO that was lost again after three seconds, whatever a lease is.
-        let limit = now.instant + max(settings.lease * 3, ClientSession.helloPatience + settings.lease)
+        let peers = 2 * liveWorkers.count + liveClients.count
+        let limit =
+            now.instant + max(settings.lease * 3, ClientSession.helloPatience + settings.lease)
+            + settings.welcomeTakes(peers)
         try failIfBroken()
         while !isDone, !isStuck, now.instant < limit { run(until: now.instant + .milliseconds(200)) }
         try check()
@@ -146,17 +149,17 @@ extension Simulation {
         }
     }
 
-    /// Every worker gets work: as many jobs as there are slots reach all of them.
+    /// Every worker gets work: workers take turns, so a few jobs for each reach all of them.
     private func everyWorkerIsFed() throws {
         let before = liveWorkers.map { ($0, $0.ranSinceHealing) }
         guard let client = liveClients.first else { return }
         var chance = Chance(plan.seed, .clients)
-        let slots = liveWorkers.reduce(0) { $0 + $1.slots }
+        let count = liveWorkers.count * 3
         // A line that takes no more cannot feed everybody at once; jobs may wait in it for a time that is far away.
         let isTheirs = { (line: Lines.Line) in line.name == LifeSettings.types[0] }
         let waiting = broker.look { turn in turn.state.lines.all.first(where: isTheirs)?.counts.unfinished ?? 0 }
-        guard settings.lineJobs.map({ $0 >= slots * 2 + Int(waiting) }) ?? true else { return }
-        let ids = (0..<slots * 2).map { _ in freshID(&chance) }
+        guard settings.lineJobs.map({ $0 >= count + Int(waiting) }) ?? true else { return }
+        let ids = (0..<count).map { _ in freshID(&chance) }
         for id in ids { ledger.offered(id, type: LifeSettings.types[0], mayBeRemoved: true) }
         var group = SimulatedBroker.group(ids, type: LifeSettings.types[0], payload: Self.payload(of: ids[0]))
         group.payloads.removeAll()

@@ -17,8 +17,11 @@ extension Simulation {
             // Someone looks on.
             if chance.percent(30) { chance.pick(liveClients)?.ask(.status(health: false), in: self) }
             diskSlowness = max(diskSlowness, chance.percent(30) ? 100 : 1)
-            broker.isDraining = true
-            broker.lookAround()
+            guard chance.percent(40) else { return drainBroker() }
+            // Whoever loses his connection before it finds a broker that takes nothing any more.
+            diskSlowness = max(diskSlowness, chance.int(100...400))
+            for client in liveClients { breakConnection(client.link) }
+            events.add(.heals(.drains), at: now.instant + chance.milliseconds(20...300))
         case .brokerPaused: pauseBroker(pauseLength(&chance))
         case .wallClockStepped:
             let step = chance.milliseconds(61_000...300_000)
@@ -64,6 +67,12 @@ extension Simulation {
             pause(client, pauseLength(&chance))
         case .clientRepeats: chance.pick(liveClients)?.sendAgain(in: self)
         }
+    }
+
+    private func drainBroker() {
+        guard broker.isUp else { return }
+        broker.isDraining = true
+        broker.lookAround()
     }
 
     private func pauseLength(_ chance: inout Chance) -> Duration {
@@ -187,7 +196,12 @@ extension Simulation {
             broker.faults.isFull = false
             broker.lookAround()
         case .isFast: diskSlowness = 1
-        case .isImpatient: for client in liveClients { client.sendAgain(in: self) }
+        case .isImpatient:
+            for client in liveClients { client.sendAgain(in: self) }
+            if diskSlowness > 1, network.percent(70) {
+                events.add(.heals(.isImpatient), at: now.instant + network.microseconds(1_000...200_000))
+            }
+        case .drains: if !isHealed { drainBroker() }
         case .breaksAgain(let link, let generation):
             if links[link].generation == generation { breakConnection(link, doubled: true) }
         case .wallClock(let step):

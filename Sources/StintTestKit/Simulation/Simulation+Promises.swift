@@ -134,12 +134,14 @@ extension Simulation {
 
     // MARK: To clients
 
-    func brokerSays(_ message: Stint_V1_Envelope.OneOf_Message, session: UInt64, to client: ClientProcess) {
+    func brokerSays(
+        _ message: Stint_V1_Envelope.OneOf_Message, session: UInt64, to client: ClientProcess, isLate: Bool
+    ) {
         guard client.isAlive, session == client.session.value else { return }
         switch message {
         case .enqueued(let answer):
-            for request in answer.requests { isStored(client.wish(request)) }
-            for item in answer.withDuplicates { isStored(client.wish(item.request)) }
+            for request in answer.requests { isStored(client.wish(request), isLate: isLate) }
+            for item in answer.withDuplicates { isStored(client.wish(item.request), isLate: isLate) }
         case .cancelled(let answer):
             guard case .cancel(let id, _) = client.wish(answer.request) else { return }
             guard let row = auditor[id] ?? auditor.removed(id) else {
@@ -163,10 +165,21 @@ extension Simulation {
     /// A row that may be removed and made again tells nothing of what came before.
     private func hasMoved(_ id: JobID) -> Bool { ledger[id]?.mayBeRemoved ?? true }
 
-    private func isStored(_ wish: ClientProcess.Wish?) {
-        guard case .enqueue(let ids, _, _) = wish else { return }
-        for id in ids where auditor[id] == nil {
-            expect(auditor.removed(id) != nil, "\(id) is acknowledged, and not on disk")
+    private func isStored(_ wish: ClientProcess.Wish?, isLate: Bool) {
+        switch wish {
+        case .enqueue(let ids, _, _):
+            for id in ids where auditor[id] == nil {
+                expect(auditor.removed(id) != nil, "\(id) is acknowledged, and not on disk")
+            }
+        case .enqueueAnew(let id, _, let former, let discards):
+            // An answer that waited for its client, or for a commit that discards it once more, may be older than what became
+            // of the job.
+            guard !isLate, ledger.discards == discards, auditor[id] == nil else { return }
+            expect(
+                auditor.removed(id).map { $0.serial > former } ?? false,
+                "\(id) was discarded and enqueued anew, which is acknowledged, and only the discarded one was ever on disk"
+            )
+        default: return
         }
     }
 

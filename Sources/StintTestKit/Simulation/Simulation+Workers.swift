@@ -88,7 +88,9 @@ extension Simulation {
             switch item.outcome {
             case .completed:
                 result = Ledger.result(of: item.attempt.lease.token)
-                if let taken = addChildren(to: &detail, of: item.attempt.lease) {
+                // What was foretold without children has none.
+                if ledger[item.attempt.lease]?.said == nil, let taken = addChildren(to: &detail, of: item.attempt.lease)
+                {
                     ledger.completionFails(item.attempt.lease, becauseOf: taken)
                 } else {
                     completions.append(index)
@@ -170,6 +172,7 @@ extension Simulation {
 
     /// A settlement of leases that the worker does not hold, if it can think of one.
     func lie(of worker: WorkerProcess) -> WorkerProcess.Settlement? {
+        if handlers.percent(10), let settlement = prophecy(of: worker) { return settlement }
         guard handlers.percent(20), let job = ledger.pick(&handlers), job.assigned != .none else { return nil }
         let token =
             handlers.percent(70)
@@ -198,6 +201,27 @@ extension Simulation {
         return WorkerProcess.Settlement(message: message, leases: [lease], completions: [])
     }
 
+    /// The completion of a lease that the worker was granted and has not been sent: whoever can count can guess its token.
+    private func prophecy(of worker: WorkerProcess) -> WorkerProcess.Settlement? {
+        guard broker.isUp, let slot = broker.turn.state.workers.slot(of: worker.session.session) else { return nil }
+        var next = broker.turn.state.workers[slot].firstLease
+        while next >= 0 {
+            let entry = broker.turn.state.jobs[next]
+            next = entry.lease.next
+            let lease = LeaseReference(id: entry.row.id, token: entry.lease.token)
+            guard ledger[lease.id] != nil, ledger[lease] == nil, !worker.holds(lease) else { continue }
+            note("\(worker.name) foretells \(lease.id) under \(lease.token)")
+            ledger.sentCompletion(lease)
+            ledger.said(lease, Ledger.Said(outcome: .completed, isPermanent: false, retryAfter: nil))
+            var message = Self.columns([lease], microseconds: [1])
+            let result = Ledger.result(of: lease.token)
+            message.resultBytes = [UInt32(result.count)]
+            message.results = Data(result)
+            return WorkerProcess.Settlement(message: message, leases: [lease], completions: [0])
+        }
+        return nil
+    }
+
     /// What every job that is honestly enqueued carries: its own id, so that mixed up payloads show.
     static func payload(of id: JobID) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 34) { buffer, count in
@@ -217,7 +241,10 @@ extension Simulation {
     func freshID(_ chance: inout Chance) -> JobID {
         ids += 1
         let truth = Self.start.wall + (now.instant - Self.start.instant)
-        let skew = chance.percent(15) ? chance.int(-5_000...5_000) : 0
+        var skew = chance.percent(15) ? chance.int(-5_000...5_000) : 0
+        if settings.knowsTomorrow, chance.percent(settings.idsOfTomorrow) {
+            skew = 86_400_000 + chance.int(-2_000...2_000)
+        }
         return JobID(
             milliseconds: UInt64(truth.milliseconds + Int64(skew)), counter: UInt16(ids & 4_095),
             random: chance.next())

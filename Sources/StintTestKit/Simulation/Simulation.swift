@@ -40,6 +40,7 @@ package final class Simulation {
         case hasRoom
         case isFast
         case isImpatient
+        case drains
         case breaksAgain(link: Int, generation: UInt32)
         case wallClock(Duration)
         case isHonest(worker: Int)
@@ -191,6 +192,9 @@ package final class Simulation {
 
     func turnTakes() -> Duration { .microseconds(20 + Int(network.next() & 127)) }
     func commitTakes() -> Duration { .microseconds((80 + Int(process.next() & 1_023)) * diskSlowness) }
+
+    /// Another thread reads pages, and may be slower than several commits.
+    func pageTakes() -> Duration { commitTakes() * (process.percent(15) ? 20 : 1) }
 
     // MARK: Names
 

@@ -55,6 +55,8 @@ final class WorkerProcess {
     private(set) var heardAt = Instant(nanoseconds: 0)
     private var heardBy = 0
     private var greeted: (session: UInt64, life: Int, address: PeerAddress?) = (0, 0, nil)
+    /// The last HELLO that a process of the broker read, and when.
+    private var hello: (session: UInt64, at: Instant) = (0, Instant(nanoseconds: 0))
     /// What each of the last heartbeats named.
     private(set) var heartbeats: [UInt64: [LeaseReference]] = [:]
     /// The batches that were open when the broker read of types that it withdrew, in this session.
@@ -104,14 +106,22 @@ final class WorkerProcess {
     /// The broker's process read a frame of the present connection. A sign of life is what comes in a session that it
     /// knows, from where that was begun.
     func wasHeard(session: UInt64, isHello: Bool, at instant: Instant, address: PeerAddress, life: Int) {
-        if isHello { greeted = (session, life, address) }
+        if isHello { hello = (session, instant) }
         wasSent(session: session, at: instant, address: address, life: life)
+    }
+
+    /// The broker's WELCOME leaves: its session is known from its HELLO on. One that is not answered begins none, because
+    /// there were too many.
+    func isWelcomed(session: UInt64, at address: PeerAddress, life: Int) {
+        guard hello.session == session else { return }
+        greeted = (session, life, address)
+        wasSent(session: session, at: hello.at, address: address, life: life)
     }
 
     /// The same of a frame that lies there unread: nobody is silent whose word was not read.
     func wasSent(session: UInt64, at instant: Instant, address: PeerAddress, life: Int) {
         guard isServed(session, at: address, life: life) else { return }
-        heardAt = instant
+        heardAt = heardBy == life ? max(heardAt, instant) : instant
         heardBy = life
     }
 
@@ -284,7 +294,8 @@ final class WorkerProcess {
 
     private func lie(in world: Simulation) {
         guard session.phase == .serving, let settlement = world.lie(of: self) else { return }
-        if world.handlers.percent(30) { return save(settlement.leases[0], in: world) }
+        // A lease that was foretold is its own, and so is what it saves.
+        if settlement.completions.isEmpty, world.handlers.percent(30) { return save(settlement.leases[0], in: world) }
         let key = session.settled(settlement.leases, &actions)
         settlements[key] = settlement
     }
