@@ -241,6 +241,38 @@ import Testing
         #expect(next(&gate, 3_000)?.bytes == 150 && next(&gate, 4_000) == nil)
     }
 
+    // Behind all others it would be too old again when its turn came, and so for ever.
+    @Test("a worker that connects anew while its HELLO waits keeps its place; another key does not take it")
+    func helloOfTheSameLife() {
+        func hello(_ life: UInt8, _ address: UInt32, _ user: UserID? = nil) -> HelloGate.Waiting {
+            var message = Stint_V1_WorkerHello()
+            message.instance = Data(repeating: life, count: 16)
+            return HelloGate.Waiting(
+                message: .workerHello(message), session: SessionID(UInt64(address)), peer: peer(address), bytes: 100,
+                user: user)
+        }
+        func peers(_ gate: inout HelloGate) -> [PeerAddress] {
+            (1...9).compactMap { gate.next(at: at(Int64($0) * 1_000))?.peer }
+        }
+        var gate = HelloGate(perSecond: 1, bytesMax: 300)
+        #expect(admits(&gate, 0))
+        gate.add(hello(1, 1))
+        gate.add(hello(2, 2))
+        gate.add(hello(1, 3))  // anew, and there is no room for a fourth
+        gate.add(hello(3, 4))
+        #expect(peers(&gate) == [peer(3), peer(2), peer(4)])
+
+        let (alice, mallory) = (UserID(simulated: 1), UserID(simulated: 2))
+        gate = HelloGate(perSecond: 1, bytesMax: 300)
+        #expect(admits(&gate, 0))
+        gate.add(hello(1, 1, alice))
+        gate.add(hello(1, 2, mallory))
+        // One connection that speaks for many lives has one place.
+        gate.add(hello(2, 2, mallory))
+        gate.add(hello(1, 3, alice))
+        #expect(peers(&gate) == [peer(3), peer(2)])
+    }
+
     @Test("a storm of workers is answered in turn, and all of them are served in the end")
     func helloStorm() {
         let broker = SimulatedBroker(seed: 1)

@@ -194,7 +194,7 @@ package final class Simulation {
     func commitTakes() -> Duration { .microseconds((80 + Int(process.next() & 1_023)) * diskSlowness) }
 
     /// Another thread reads pages, and may be slower than several commits.
-    func pageTakes() -> Duration { commitTakes() * (process.percent(15) ? 20 : 1) }
+    func pageTakes() -> Duration { commitTakes() * (diskSlowness == 1 && process.percent(15) ? 20 : 1) }
 
     // MARK: Names
 
