@@ -17,7 +17,7 @@ extension EndToEnd {
             try await cluster.broker().terminate()
             let broker = try RunningProcess(
                 Tracer.path, ["-f", "-o", "/dev/null", "-e", "inject=\(injection)", StintProgram.path, "broker"],
-                environment: cluster.environment, folder: cluster.folder)
+                environment: cluster.environmentUnderStrace, folder: cluster.folder)
             try await broker.line("ready") { $0.hasPrefix("ready") }
             var acknowledged: [String] = []
             while acknowledged.count < 400 {

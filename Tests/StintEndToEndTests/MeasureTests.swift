@@ -150,7 +150,7 @@ extension EndToEnd {
                     "-f", "-yy", "--seccomp-bpf", "-e", "trace=\(calls)", "-e", "signal=none", "-o",
                     cluster.path("trace"), StintProgram.path, "broker",
                 ],
-                environment: cluster.environment, folder: cluster.folder)
+                environment: cluster.environmentUnderStrace, folder: cluster.folder)
             try await broker.line("ready", within: .seconds(30)) { $0.hasPrefix("ready") }
             return broker
         }

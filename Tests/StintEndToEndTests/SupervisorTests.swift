@@ -45,7 +45,8 @@ extension EndToEnd {
             #expect(family.count >= 5, "a broker, three workers, and the guard of the handler's worker")
             try await up.kill9()
             try await ProcessTable.ended(family, within: .seconds(5))
-            #expect(ProcessTable.inside(cluster.folder).isEmpty)
+            let left = ProcessTable.inside(cluster.folder)
+            #expect(left.isEmpty, "\(left.map(ProcessTable.arguments))")
 
             let again = try await cluster.up()
             #expect(try await cluster.stint("enqueue", "quick", "--wait").code == 0)

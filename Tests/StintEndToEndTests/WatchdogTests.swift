@@ -129,7 +129,7 @@ extension EndToEnd {
                     "-f", "-qq", "--seccomp-bpf", "-e", "trace=fdatasync,fsync", "-e", "signal=none", "-e",
                     "inject=fdatasync,fsync:delay_enter=400ms", "-o", "/dev/null", StintProgram.path, "broker",
                 ],
-                environment: cluster.environment, folder: cluster.folder)
+                environment: cluster.environmentUnderStrace, folder: cluster.folder)
             try await broker.line("ready", within: .seconds(30)) { $0.hasPrefix("ready") }
             for _ in 0..<5 { _ = try await cluster.enqueue("nobody") }
             #expect(broker.isRunning)

@@ -39,7 +39,8 @@ struct Document {
                 throw JobError.permanent(
                     "\"\(path)\" has \(facts.fileSize ?? 0) bytes, over the limit of \(Self.bytesMax) bytes. Split it.")
             }
-            return try Data(contentsOf: file, options: .mappedIfSafe)
+            // Foundation (6.3) never gives back the buffer that it takes for a file without bytes, 4 KiB each.
+            return size == 0 ? Data() : try Data(contentsOf: file, options: .mappedIfSafe)
         } catch let error as JobError {
             throw error
         } catch {

@@ -49,7 +49,7 @@ package struct JobTable: Sendable {
     package func slot(of id: JobID) -> Int32? { slots[id] }
 
     package subscript(slot: Int32) -> Entry {
-        _read { yield entries[Int(slot)] }
+        get { entries[Int(slot)] }
         _modify { yield &entries[Int(slot)] }
     }
 

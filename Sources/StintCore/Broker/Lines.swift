@@ -33,7 +33,7 @@ package struct Lines: Sendable {
     package func index(of name: String) -> TypeIndex? { indexes[name] }
 
     package subscript(type: TypeIndex) -> Line {
-        _read { yield all[type.asInt] }
+        get { all[type.asInt] }
         _modify { yield &all[type.asInt] }
     }
 

@@ -26,7 +26,7 @@ package struct PoolTable: Sendable {
     package init() {}
 
     package subscript(slot: Int32) -> Pool {
-        _read { yield all[Int(slot)] }
+        get { all[Int(slot)] }
         _modify { yield &all[Int(slot)] }
     }
 

@@ -61,9 +61,9 @@ package struct WorkerTable: Sendable {
     package func slot(of session: SessionID) -> Int32? { sessions[session] }
 
     package subscript(slot: Int32) -> Worker {
-        _read {
-            guard all[Int(slot)] != nil else { preconditionFailure("no such worker") }
-            yield all[Int(slot)]!
+        get {
+            guard let worker = all[Int(slot)] else { preconditionFailure("no such worker") }
+            return worker
         }
         _modify {
             guard all[Int(slot)] != nil else { preconditionFailure("no such worker") }

@@ -42,6 +42,12 @@ struct BannedWord: Sendable {
             BannedWord(
                 word: "as!", places: ["Sources/", "Examples/"], instead: "use `as?` and refuse what is of another type"),
         ]
+        + [
+            BannedWord(
+                word: "_read", places: ["Sources/", "Examples/"],
+                instead: "use `get`: Swift 6.3, unoptimised, looks at a large value when the coroutine that lent it is "
+                    + "gone (swiftlang/swift#89836); optimised, both cost the same")
+        ]
         + [".wait(timeout:", "dispatch_semaphore_wait"].map {
             BannedWord(
                 word: $0, places: ["Sources/"],

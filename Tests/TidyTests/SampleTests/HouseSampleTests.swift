@@ -89,6 +89,13 @@ import Testing
         #expect(BannedWords.findings(in: SourceFile("Sources/StintWire/Generated/A.swift", line)).isEmpty)
     }
 
+    @Test("a value that is lent is found, one that is copied or changed in place is not")
+    func lending() {
+        let findings = { BannedWords.findings(in: SourceFile(Self.core, $0)) }
+        #expect(findings("subscript(a: Int) -> Line { _read { yield all[a] } }").count == 1)
+        #expect(findings("subscript(a: Int) -> Line { get { all[a] } _modify { yield &all[a] } }").isEmpty)
+    }
+
     @Test("a test that waits by the clock is found", arguments: ["Task.", "Thread.", "u", "", "clock."])
     func waiting(before: String) {
         let line = "        try await \(before)" + "sleep" + "(1)\n"
