@@ -41,13 +41,18 @@ struct HelloGate {
     }
 
     /// Lets one wait, if there is room. One that waited already on its connection gives it its place.
-    mutating func add(_ hello: Waiting) {
+    ///
+    /// - Returns: Whether its connection had none there: who says HELLO again before the first one is answered is in no
+    ///   hurry that an honest peer knows.
+    @discardableResult
+    mutating func add(_ hello: Waiting) -> Bool {
         let former = waiting[hello.peer]
         let room = bytesMax - bytes + (former?.bytes ?? 0)
-        guard hello.bytes <= room else { return }
+        guard hello.bytes <= room else { return former == nil }
         bytes += hello.bytes - (former?.bytes ?? 0)
         waiting[hello.peer] = hello
         if former == nil { order.append(hello.peer) }
+        return former == nil
     }
 
     /// Takes the next one whose turn has come.
