@@ -1,12 +1,15 @@
 // What Swift sees of libzmq 4.3.4: the stable interface, and the few numbers that zmq.h hides unless
-// drafts are switched on although the library understands them. Below, four calls of Linux that a process
+// drafts are switched on although the library understands them. Below, some calls of Linux that a process
 // with sockets needs and that Swift's Glibc module does not show.
 #ifndef STINT_CZEROMQ_SHIM_H
 #define STINT_CZEROMQ_SHIM_H
 
+#include <linux/filter.h>
+#include <malloc.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -43,5 +46,16 @@ static inline void stint_limit_open_files(pid_t process, rlim_t soft, rlim_t har
     struct rlimit limit = {soft, hard};
     syscall(SYS_prlimit64, process, RLIMIT_NOFILE, &limit, (void *)0);
 }
+
+// Lets the kernel drop whatever comes in on this socket from now on: a filter that keeps nothing of any packet.
+// 0, or -1 where there is no such thing.
+static inline int stint_drop_input(int descriptor) {
+    struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+    struct sock_fprog program = {1, nothing};
+    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+// Gives the system back what the C library keeps of memory that was freed.
+static inline void stint_give_memory_back(void) { malloc_trim(0); }
 
 #endif

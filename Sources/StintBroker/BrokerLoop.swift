@@ -18,6 +18,7 @@ final class BrokerLoop {
     private let idleMax: Duration
     private let poller = Poller()
     private var blocked: BlockedFrames
+    private var slow = SlowReaders()
     /// Since when a drain waits for nothing but blocked frames.
     private var quietSince: Instant?
     /// How much memory the process takes, when that is too much, and since when.
@@ -29,8 +30,8 @@ final class BrokerLoop {
     private var droppedTold = 0
 
     /// Messages read from one socket in one turn, and how long that may take: some questions cost more than others.
-    private static let messagesPerTurn = 512
-    private static let readingMax: Duration = .milliseconds(20)
+    private static let messagesPerTurn = 128
+    private static let readingMax: Duration = .milliseconds(5)
     /// How long a drain waits for peers that do not read.
     private static let farewell: Duration = .seconds(1)
 
@@ -57,11 +58,11 @@ final class BrokerLoop {
         _ = poller.add(control.waker)
         var wake = Self.now().instant
         while true {
-            poller.watch(workersSlot, turn.readsWorkers)
-            poller.watch(clientsSlot, turn.readsClients)
+            poller.watch(workersSlot, look { $0.readsWorkers })
+            poller.watch(clientsSlot, look { $0.readsClients })
             // Connections are looked at now and then, also when none of them says anything.
             var patience = min(wake - Self.now().instant, idleMax, RouterSocket.lookInterval)
-            if !blocked.isEmpty { patience = min(patience, .milliseconds(5)) }
+            if !blocked.isEmpty || !slow.isEmpty { patience = min(patience, .milliseconds(5)) }
             pulse.beat(.waiting)
             poller.wait(upTo: max(.zero, patience))
             pulse.beat(.turning)
@@ -88,10 +89,10 @@ final class BrokerLoop {
             }
             if try handOut(messages: messages) { wake = now.instant }
             pulse.beat(.sending)
-            try send()
+            if try send() { wake = now.instant }
             // A job that was found corrupt while its frame was built waits in a batch of its own.
-            if turn.hasBatchToTake { wake = now.instant }
-            if turn.state.isDraining, turn.isQuiet, mayEnd(at: now.instant) {
+            if look({ $0.hasBatchToTake }) { wake = now.instant }
+            if look({ $0.state.isDraining && $0.isQuiet }), mayEnd(at: now.instant) {
                 if let memory { throw BrokerFailure.memory(memory) }
                 return
             }
@@ -113,6 +114,10 @@ final class BrokerLoop {
             throw BrokerFailure.memory(memory)
         }
     }
+
+    /// Looks at the turn where it is: it is large, and a copy, which every property that is read would make, costs as much
+    /// as a message.
+    private func look<Result>(_ body: (inout BrokerTurn) -> Result) -> Result { body(&turn) }
 
     // MARK: Connections
 
@@ -174,14 +179,14 @@ final class BrokerLoop {
     private func receive(_ now: Moment) throws -> Int {
         var count = 0
         var limit = MonotonicClock.nanoseconds() + Self.readingMax.inNanoseconds
-        while count < Self.messagesPerTurn, turn.readsWorkers, let message = workers.receive() {
+        while count < Self.messagesPerTurn, look({ $0.readsWorkers }), let message = workers.receive() {
             try turn.receive(fromWorker: message.body, at: message.peer, by: message.user, now: now)
             count += 1
             if MonotonicClock.nanoseconds() >= limit { break }
         }
         var fromClients = 0
         limit = MonotonicClock.nanoseconds() + Self.readingMax.inNanoseconds
-        while fromClients < Self.messagesPerTurn, turn.readsClients, let message = clients.receive() {
+        while fromClients < Self.messagesPerTurn, look({ $0.readsClients }), let message = clients.receive() {
             try turn.receive(fromClient: message.body, at: message.peer, by: message.user, now: now)
             fromClients += 1
             if MonotonicClock.nanoseconds() >= limit { break }
@@ -224,15 +229,33 @@ final class BrokerLoop {
 
     // MARK: Out
 
-    private func send() throws {
+    /// Returns whether another turn is due at once.
+    private func send() throws -> Bool {
         if !blocked.isEmpty { blocked.retry { turn.isOutdated($0) || offer($0) } }
+        let caughtUp = slow.isEmpty ? [] : slow.catchUp(isBehind)
+        for peer in caughtUp { turn.client(at: peer, reads: true) }
         while let frame = try turn.nextFrame() {
-            if !blocked.isWaiting(frame.peer), offer(frame) { continue }
+            if !blocked.isWaiting(frame.peer), offer(frame) {
+                if frame.body.count >= RouterSocket.largeFrameBytes, isBehind(frame.peer) { fellBehind(frame.peer) }
+                continue
+            }
+            fellBehind(frame.peer)
             if !blocked.add(frame) { giveUp(frame) }
             while let peer = blocked.excess {
                 for waiting in blocked.removeAll(for: peer) { turn.giveUp(waiting) }
             }
         }
+        return !caughtUp.isEmpty
+    }
+
+    /// Whether a client has too much before it that it was sent.
+    private func isBehind(_ peer: PeerAddress) -> Bool {
+        blocked.isWaiting(peer) || clients.unreadBytes(of: peer) > Limits.answersUnreadBytesMax
+    }
+
+    private func fellBehind(_ peer: PeerAddress) {
+        slow.add(peer)
+        turn.client(at: peer, reads: false)
     }
 
     /// The peer does not read what it is sent.

@@ -17,29 +17,20 @@ extension BrokerTurn {
         if case .clientHello = message {
             let hello = HelloGate.Waiting(
                 message: message, session: session, peer: peer, bytes: frame.count, user: user)
+            // One is enough. Who lost its session says one more; who never stops is of no use.
+            if clients.session(at: peer) != nil { judge(.useless, .clients, peer) }
             if clientHellos.admits(at: now.instant) { return greet(client: hello, principal) }
             refusals.add(.hellos)
-            return clientHellos.add(hello)
+            if !clientHellos.add(hello) { judge(.useless, .clients, peer) }
+            return
         }
         switch clients.hearsRequest(session, at: peer) {
         case .heard: break
         case .unknown: return unknown(.client(session), peer)
         case .tooManyRequests: return refuseRequest(message.request, session, peer)
         }
-        do {
-            try take(message, from: session, principal, now: now)
-        } catch let error as WireError {
-            refusals.add(error.limit)
-            refuse(error.refusal, request: message.request, to: session)
-        } catch let error as StoreError where error.code == .corrupt && message.isQuestion {
-            // Who only asks does not end the broker: what it needs for its own work may well be whole.
-            warnings.append(Warning(sentence: "a question met damage on disk", details: ["reason": error.description]))
-            let sentence = """
-                what was asked for cannot be read: its place on the disk of the broker is damaged. The rest is served; \
-                run "stint doctor" on its host
-                """
-            refuse(Refusal(.wrongState, sentence), request: message.request, to: session)
-        }
+        if message.isQuestion { return ask(message, bytes: frame.count, from: session) }
+        try attempt(message, from: session) { turn in try turn.take(message, from: session, principal, now: now) }
         absorb()
     }
 
@@ -53,10 +44,7 @@ extension BrokerTurn {
                 """
             return refuse(Refusal(.invalid, sentence), to: .client(session), peer)
         }
-        if let former = clients.session(at: peer), former != session {
-            clients.remove(former)
-            watchers.forget(former)
-        }
+        if let former = clients.session(at: peer), former != session { endClientSession(former) }
         if let user = waiting.user, !clients.hasRoom(for: user, session: session) {
             forget(clients.forgetSilent(of: user), .keySessions)
             warnings.append(
@@ -65,6 +53,8 @@ extension BrokerTurn {
                     details: ["key": principal.name, "most": "\(clients.ofUserMost)"]))
         }
         if clients.isFull { forget(clients.forgetSilent(), .sessions) }
+        // Said again, it asks again for what has no answer yet.
+        questions.forget(session)
         clients.add(session, at: peer, of: waiting.user)
         judge(.welcome, .clients, peer)
         var welcome = Stint_V1_ClientWelcome()
@@ -75,10 +65,18 @@ extension BrokerTurn {
         send(.clientWelcome(welcome), to: .client(session), peer)
     }
 
+    /// A client is not served on this session any more. When it says HELLO again it asks again.
+    mutating func endClientSession(_ session: SessionID) {
+        clients.remove(session)
+        watchers.forget(session)
+        questions.forget(session)
+    }
+
     private mutating func forget(_ silent: [(session: SessionID, address: PeerAddress)], _ limit: LimitName) {
         for (session, address) in silent {
             refusals.add(limit)
             watchers.forget(session)
+            questions.forget(session)
             judge(.stranger, .clients, address)
         }
     }
@@ -97,11 +95,6 @@ extension BrokerTurn {
             try dead(
                 .discard, discard.selection, request: discard.request, requestID: discard.requestID,
                 dryRun: discard.dryRun, from: session, principal, now: now)
-        case .getJob(let get): try job(get, from: session)
-        case .listJobs(let list): try jobs(list, from: session)
-        case .getStatus(let get): status(get, from: session, now: now)
-        case .watch(let watch): try self.watch(watch, from: session)
-        case .getAudit(let get): try auditRecords(get, from: session)
         default: throw WireError.invalid(field: "envelope.message", "not a message of clients")
         }
     }
@@ -244,16 +237,6 @@ extension Stint_V1_Envelope.OneOf_Message {
             answer.request = request
             return .refused(answer)
         default: preconditionFailure("not an answer to a request that is carried out once")
-        }
-    }
-}
-
-extension Stint_V1_Envelope.OneOf_Message {
-    /// It changes nothing, whether it is answered or not.
-    fileprivate var isQuestion: Bool {
-        switch self {
-        case .getJob, .listJobs, .watch: true
-        default: false
         }
     }
 }

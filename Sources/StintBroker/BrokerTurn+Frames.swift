@@ -38,8 +38,7 @@ extension BrokerTurn {
             state.unreachable(session: session)
         case .client(let session):
             guard clients.knows(session, at: frame.peer) else { return }
-            clients.remove(session)
-            watchers.forget(session)
+            endClientSession(session)
         }
     }
 
@@ -58,8 +57,7 @@ extension BrokerTurn {
             absorb()
         case .client(let session):
             if clients.knows(session, at: frame.peer) { refusals.add(.unread) }
-            clients.remove(session)
-            watchers.forget(session)
+            endClientSession(session)
         }
     }
 

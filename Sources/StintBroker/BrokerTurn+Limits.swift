@@ -53,6 +53,7 @@ extension BrokerTurn {
     /// of; it promises nothing.
     mutating func refuseRequest(_ request: UInt64, _ session: SessionID, _ peer: PeerAddress) {
         refusals.add(.requests)
+        judge(.useless, .clients, peer)
         let refusal = Refusal(
             .exhausted,
             """

@@ -6,13 +6,20 @@ import StintWire
 // Questions that change nothing. Rows come from the store as of the last commit; leases, which are on no row, from memory.
 
 extension BrokerTurn {
+    /// What an answer costs, for the share that questions have of a turn: details of a job are several rows of several
+    /// tables, and a look at what is in memory is cheap.
+    private static let rowsOfDetails = 4
+    private static let entriesPerRow = 256
+    private static let walkedPerRow = 8
     /// What the parts of an answer that grow may take together; payload and result of one job fit beside them.
     private static let answerBytesMax = 1_572_864
 
     mutating func job(_ message: Stint_V1_GetJob, from session: SessionID) throws {
         let id = try message.id.id(field: "get_job.id")
         // All attempts as a rule; of a very long history the oldest are left out.
-        guard let stored = try reader.details(id, attemptBytesMax: Self.answerBytesMax) else {
+        let stored = try reader.details(id, attemptBytesMax: Self.answerBytesMax)
+        rowsRead += Self.rowsOfDetails + (stored?.attempts.count ?? 0)
+        guard let stored else {
             return refuse(.noJob(id), request: message.request, to: session)
         }
         var answer = Stint_V1_JobAnswer()
@@ -36,7 +43,8 @@ extension BrokerTurn {
             }
             type = known
         }
-        let limit = Int(message.limit)
+        // A page is cut before it takes a turn for itself; the next one goes on from there.
+        let limit = min(Int(message.limit), bounds.listRows)
         let after = try message.cursor.isEmpty ? nil : reader.row(message.cursor.id(field: "list_jobs.cursor"))
         guard message.cursor.isEmpty || after != nil else {
             let sentence = "the job at which the page began is gone; list from the start again"
@@ -63,9 +71,10 @@ extension BrokerTurn {
 
     /// A page of rows. Leased jobs say `ready` on disk and are left out of a listing of ready ones; the page is then
     /// filled up from further on.
-    private func list(_ wanted: JobQuery) throws -> JobListing {
+    private mutating func list(_ wanted: JobQuery) throws -> JobListing {
         var query = wanted
         var page = try reader.list(query)
+        rowsRead += page.jobs.count + (query.isWalk ? JobListing.walkMax / Self.walkedPerRow : 0)
         guard wanted.state == .ready else { return page }
         var found: [StoredJob] = []
         while true {
@@ -73,9 +82,13 @@ extension BrokerTurn {
                 found.append(job)
                 if found.count == wanted.limit { return JobListing(jobs: found, last: job.row) }
             }
-            guard page.last != nil else { return JobListing(jobs: found, last: nil) }
+            // Those that are leased are walked over, and there is a bound to that, too.
+            guard page.last != nil, rowsRead < JobListing.walkMax else {
+                return JobListing(jobs: found, last: page.last)
+            }
             query.after = page.last
             page = try reader.list(query)
+            rowsRead += page.jobs.count
         }
     }
 
@@ -85,7 +98,7 @@ extension BrokerTurn {
     }
 
     /// The leases, by serial; their number is bounded by the credit of the workers.
-    private func leased(type: TypeIndex?, limit: Int, after: JobRow?) throws -> JobListing {
+    private mutating func leased(type: TypeIndex?, limit: Int, after: JobRow?) throws -> JobListing {
         var rows: [JobRow] = []
         for entry in state.jobs.entries where entry.place == .leased && entry.lease.grant >= 0 {
             if let type, entry.row.type != type { continue }
@@ -94,6 +107,7 @@ extension BrokerTurn {
         }
         rows.sort { $0.serial < $1.serial }
         let page = rows.prefix(limit)
+        rowsRead += state.jobs.entries.count / Self.entriesPerRow + page.count * Self.rowsOfDetails
         let jobs = try page.compactMap { try reader.details($0.id, attemptBytesMax: 0) }.map { stored in
             var brief = stored
             brief.payload = []
@@ -238,7 +252,11 @@ extension BrokerTurn {
             refused.refused = refusals[limit]
             answer.limits.append(refused)
         }
-        if message.health { answer.health = health(at: now) }
+        rowsRead += state.workers.count + state.lines.count
+        if message.health {
+            answer.health = health(at: now)
+            rowsRead += state.jobs.entries.count / Self.entriesPerRow
+        }
         self.answer(.statusAnswer(answer), to: session)
     }
 
@@ -253,6 +271,7 @@ extension BrokerTurn {
         event.id = message.id
         let isInMemory = state.jobs.slot(of: id) != nil
         let row = isInMemory ? nil : try self.row(id)
+        if !isInMemory { rowsRead += Self.rowsOfDetails }
         if isInMemory || row.map({ !$0.state.isFinal }) ?? false {
             guard !watchers.isFull else {
                 refusals.add(.watches)
@@ -296,6 +315,17 @@ extension OperationRow.Kind {
         case .discard: "discard"
         case .retention: "retention"
         case .replan: "replan"
+        }
+    }
+}
+
+extension JobQuery {
+    /// No index leads to the jobs it wants.
+    fileprivate var isWalk: Bool {
+        guard type != nil else { return false }
+        switch state {
+        case nil, .scheduled, .waiting: return true
+        case .ready, .leased, .completed, .dead, .cancelled: return false
         }
     }
 }

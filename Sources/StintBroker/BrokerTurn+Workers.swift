@@ -17,9 +17,11 @@ extension BrokerTurn {
         if case .workerHello = message {
             let hello = HelloGate.Waiting(
                 message: message, session: session, peer: peer, bytes: frame.count, user: user)
+            if workers.session(at: peer) != nil { judge(.useless, .workers, peer) }
             if workerHellos.admits(at: now.instant) { return greet(worker: hello, principal, now) }
             refusals.add(.hellos)
-            return workerHellos.add(hello)
+            if !workerHellos.add(hello) { judge(.useless, .workers, peer) }
+            return
         }
         guard workers.hears(session, at: peer), let worker = state.workers.slot(of: session) else {
             return unknown(.worker(session), peer)

@@ -67,6 +67,10 @@ package struct BrokerTurn {
     var workerHellos: HelloGate
     var clientHellos: HelloGate
     var watchers = Watchers()
+    /// Questions that wait for their turn.
+    var questions: Questions
+    /// Of the store and of memory, to answer the question that is being answered.
+    var rowsRead = 0
     var firstAbove = FirstAbove()
     /// Answers to mutating requests of batches that are not durable yet, and some older ones.
     var answers = RecentAnswers()
@@ -102,6 +106,7 @@ package struct BrokerTurn {
     ) {
         self.configuration = configuration
         self.reader = reader
+        questions = Questions(share: configuration.settings.bounds.questionRowsPerTurn)
         cache = PayloadCache(places: configuration.settings.bounds.cachedPayloads)
         workerHellos = HelloGate(configuration.settings.bounds)
         clientHellos = HelloGate(configuration.settings.bounds)
@@ -164,6 +169,7 @@ package struct BrokerTurn {
         state.confirmSettlements(into: &effects)
         state.dispatch(at: now, into: &effects)
         absorb()
+        if try answerQuestions(at: now) { wake = now.instant }
         if open.isEmpty {
             // Bytes of requests that were refused or repeated: no row names them, and no batch would take them away.
             open.blobs.removeAll()

@@ -21,11 +21,17 @@ final class DiskWatch: Sendable {
         var facts = control.host
         facts.filesMax = OpenFiles.limit
         facts.memoryMax = memory.most
+        var giveBack = MemoryReturn()
         var round = 0
         repeat {
             if round % Self.roundsPerCount == 0 { facts.filesOpen = OpenFiles.count() }
             room.judge(&facts)
             facts.memoryBytes = MemoryWatch.resident
+            if giveBack.isDue(resident: facts.memoryBytes) {
+                FreedMemory.giveBack()
+                facts.memoryBytes = MemoryWatch.resident
+                giveBack.done(resident: facts.memoryBytes)
+            }
             control.host = facts
             round += 1
         } while !end.wait(upTo: .seconds(1))

@@ -62,16 +62,22 @@ struct HelloGate {
     }
 
     /// Lets one wait, if there is room. One that waited already on its connection, or in the same life, gives it its place.
-    mutating func add(_ hello: Waiting) {
+    ///
+    /// - Returns: Whether its connection had none there: who says HELLO again before the first one is answered is in no
+    ///   hurry that an honest peer knows.
+    @discardableResult
+    mutating func add(_ hello: Waiting) -> Bool {
+        let isFirst = waiting[hello.peer] == nil
         var former = [hello.peer]
         if let peer = hello.life.flatMap({ lives[$0] }), peer != hello.peer { former.append(peer) }
         let room = bytesMax - bytes + former.reduce(0) { $0 + (waiting[$1]?.hello.bytes ?? 0) }
-        guard hello.bytes <= room else { return }
+        guard hello.bytes <= room else { return isFirst }
         let place = former.compactMap { leave($0) }.min() ?? newPlace()
         bytes += hello.bytes
         waiting[hello.peer] = (hello, place)
         holders[place] = hello.peer
         if let life = hello.life { lives[life] = hello.peer }
+        return isFirst
     }
 
     private mutating func newPlace() -> UInt64 {

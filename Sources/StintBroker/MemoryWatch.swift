@@ -43,6 +43,31 @@ struct MemoryWatch: Sendable {
     }
 }
 
+/// When the C library is asked to give back what it keeps of memory that was freed. By itself it keeps nearly all that a
+/// flood of messages took, because a few live pieces lie between. Asking costs some milliseconds in which other threads
+/// wait for memory, so it is done when it may be worth it, and not soon again.
+struct MemoryReturn: Sendable {
+    /// What the process took after the last time, or less since.
+    private var low = UInt64.max
+    private var roundsToWait = 0
+
+    static let growth: UInt64 = 64 * 1_048_576
+    static let rounds = 5
+
+    /// Called once a second.
+    mutating func isDue(resident: UInt64) -> Bool {
+        low = min(low, resident)
+        roundsToWait = max(0, roundsToWait - 1)
+        return roundsToWait == 0 && resident >= low + Self.growth
+    }
+
+    /// It was asked; so much is taken now.
+    mutating func done(resident: UInt64) {
+        low = resident
+        roundsToWait = Self.rounds
+    }
+}
+
 /// How much memory the process takes, and how much it may.
 package struct MemoryExcess: Hashable, Sendable {
     package var resident: UInt64

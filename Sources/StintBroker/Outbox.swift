@@ -38,6 +38,9 @@ struct Outbox {
         items.append((gate, item))
     }
 
+    /// Whether something may leave now that this batch is durable.
+    func hasSomething(durable: UInt64) -> Bool { items.first.map { $0.gate <= durable } ?? false }
+
     /// Takes out the next item that may leave now that this batch is durable.
     mutating func next(durable: UInt64) -> Item? {
         guard let first = items.first, first.gate <= durable else { return nil }

@@ -44,9 +44,13 @@ final class BesiegedBroker: Sendable {
     var lastWords: String { broker.lastWords }
 
     /// What the process takes now.
-    var residentMiB: Int {
+    var residentMiB: Int { mebibytes(of: "VmRSS:") }
+    /// The most that it took so far.
+    var peakMiB: Int { mebibytes(of: "VmHWM:") }
+
+    private func mebibytes(of name: String) -> Int {
         let status = (try? String(contentsOfFile: "/proc/\(broker.id)/status", encoding: .utf8)) ?? ""
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
+        let line = status.split(separator: "\n").first { $0.hasPrefix(name) } ?? ""
         return (line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) / 1_024
     }
 

@@ -76,8 +76,8 @@ struct StintSiege: AsyncParsableCommand {
     ) -> [String] {
         guard broker.isAlive else { return ["the broker ended under \(name): \(broker.lastWords)"] }
         var failures: [String] = []
-        if broker.residentMiB > memory {
-            failures.append("\(name): the broker takes \(broker.residentMiB) MiB, over \(memory)")
+        if broker.peakMiB > memory {
+            failures.append("\(name): the broker took up to \(broker.peakMiB) MiB, over \(memory)")
         }
         if measured.failed > 0 { failures.append("\(name): \(measured.failed) requests of honest peers failed") }
         let bound = max(quiet.percentile(99) * ratio, floor)
@@ -108,7 +108,7 @@ struct StintSiege: AsyncParsableCommand {
 /// What was measured, a line for each attack.
 struct SiegeTable {
     private var lines = [
-        "attack                     requests   p50 ms   p99 ms   max ms   failed   RSS MiB   what was sent"
+        "attack                     requests   p50 ms   p99 ms   max ms   failed   RSS MiB  peak MiB   what was sent"
     ]
 
     mutating func add(_ name: String, _ measured: Measured, _ broker: BesiegedBroker, note: String) {
@@ -116,8 +116,10 @@ struct SiegeTable {
         lines.append(
             padded
                 + String(
-                    format: " %10d %8.2f %8.2f %8.1f %8d %9d   ", measured.milliseconds.count, measured.percentile(50),
-                    measured.percentile(99), measured.percentile(100), measured.failed, broker.residentMiB) + note)
+                    format: " %10d %8.2f %8.2f %8.1f %8d %9d %9d   ", measured.milliseconds.count,
+                    measured.percentile(50),
+                    measured.percentile(99), measured.percentile(100), measured.failed, broker.residentMiB,
+                    broker.peakMiB) + note)
     }
 
     var text: String { lines.joined(separator: "\n") }

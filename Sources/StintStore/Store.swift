@@ -194,7 +194,7 @@ package struct JobQuery: Hashable, Sendable {
 /// or empty, though more follow.
 package struct JobListing: Equatable, Sendable {
     /// Rows that are looked at for one page at most, when only some of them are wanted.
-    package static let walkMax = 10_000
+    package static let walkMax = 2_000
 
     package var jobs: [StoredJob]
     /// Behind which row the next page begins; nil: there are no more.

@@ -39,7 +39,7 @@ package struct ConnectionLimits: Sendable {
 ///
 ///     bytes that came in − bytes of the frames handed out = what libzmq holds of this peer
 ///
-/// and `shutdown` on the descriptor ends the connection as if the peer had closed it: libzmq frees what it held. An honest
+/// and disconnecting the descriptor ends the connection as if the peer had: libzmq frees what it held. An honest
 /// peer that is hit connects again and loses nothing.
 ///
 /// To be sure that a message is unfinished, and not only unread, the two numbers are taken at different times: the first
@@ -63,6 +63,8 @@ final class ConnectionGuard {
         var isVouchedFor = false
         /// Bytes that were handed out, or that heartbeats of libzmq may have taken. Never more than came in.
         var explained: UInt64 = 0
+        /// Bytes of large frames that were sent, and at least as many as the other end has taken of all.
+        var sent: UInt64 = 0
         var measured: UInt64?
         var measuredAtDrain: UInt64 = 0
         /// What it held when it was last judged, and how much of that was a message that had not ended.
@@ -78,6 +80,9 @@ final class ConnectionGuard {
     private let monitor: ConnectionMonitor
     private var connections: [Int32: Connection] = [:]
     private var descriptors: [PeerAddress: Int32] = [:]  // for lookup only
+    /// Peers whose connection has ended, while messages of theirs may still be read: those must not be charged to who has
+    /// their descriptor now, nor cost a look for news each. No address is used twice.
+    private var gone: Set<PeerAddress> = []  // for lookup only
     private var arrivals: UInt64 = 0
     /// Those with a session behind them.
     private var guests = 0
@@ -87,11 +92,13 @@ final class ConnectionGuard {
     /// Those still to be judged in this round.
     private var round: [Int32] = []
     private var cuts: [ConnectionCut] = []
+    private var tarpit = Tarpit()
 
     static let interval: Int64 = 250_000_000
     /// Each takes two calls of the system, so many are spread over several looks; everybody is judged once a second.
     private static let judgedPerLook = 512
     private static let looksPerRound = 4
+    private static let goneMax = 65_536
     /// The handshake, which no frame accounts for.
     private static let handshakeBytes: UInt64 = 65_536
     /// What heartbeats of libzmq itself add: a PING and a PONG of up to 42 bytes every ten seconds.
@@ -114,7 +121,10 @@ final class ConnectionGuard {
     // MARK: What the router tells
 
     /// The socket had nothing more to hand out.
-    func foundEmpty() { drains += 1 }
+    func foundEmpty() {
+        drains += 1
+        if !gone.isEmpty { gone.removeAll(keepingCapacity: true) }
+    }
 
     /// A frame was handed out.
     func delivered(_ frame: borrowing Frame, from peer: PeerAddress?) {
@@ -122,12 +132,33 @@ final class ConnectionGuard {
         connections[descriptor]?.explained += UInt64(frame.bytes.count) + Self.framingBytes
     }
 
+    /// A large frame was given to libzmq.
+    func sent(_ bytes: Int, to peer: PeerAddress) {
+        guard let descriptor = descriptors[peer] else { return }
+        connections[descriptor]?.sent += UInt64(bytes)
+    }
+
+    /// How much of that the other end's kernel has not acknowledged. Frames that were not counted and what ZeroMQ adds make
+    /// it smaller than it is, until the next look.
+    func unread(by peer: PeerAddress) -> Int {
+        guard let descriptor = descriptors[peer], let sent = connections[descriptor]?.sent,
+            let taken = TCPBytes(of: descriptor)?.acknowledged
+        else { return 0 }
+        if taken > sent { connections[descriptor]?.sent = taken }
+        return Int(clamping: sent - min(sent, taken))
+    }
+
     private func descriptor(of peer: PeerAddress?, _ frame: borrowing Frame) -> Int32? {
         if let peer, let known = descriptors[peer] { return known }
+        if let peer, gone.contains(peer) { return nil }
         guard let descriptor = frame.descriptor else { return nil }
         // The news of its arrival may still be unread, and of the end of another one that had this descriptor.
         if connections[descriptor].map({ $0.peer != nil }) ?? true { takeNews() }
-        guard connections[descriptor] != nil, let peer else { return descriptor }
+        guard let peer else { return descriptor }
+        guard connections[descriptor] != nil else {
+            gone.insert(peer)
+            return nil
+        }
         if let former = connections[descriptor]?.peer { descriptors[former] = nil }
         connections[descriptor]?.peer = peer
         descriptors[peer] = descriptor
@@ -154,20 +185,28 @@ final class ConnectionGuard {
         if let descriptor = descriptor(of: peer, frame) { useless(descriptor, at: now) }
     }
 
-    private func useless(_ descriptor: Int32, at now: Int64) {
+    /// So many frames of a message that has too many were thrown away. Each weighs as much as a useless message: libzmq
+    /// pays as much for it, and so does whoever throws it away.
+    func dropped(frames: Int, bytes: Int, _ last: borrowing Frame, from peer: PeerAddress?, at now: Int64) {
+        guard let descriptor = descriptor(of: peer, last) else { return }
+        connections[descriptor]?.explained += UInt64(bytes) + UInt64(frames) * Self.framingBytes
+        useless(descriptor, weighing: Double(frames), at: now)
+    }
+
+    private func useless(_ descriptor: Int32, weighing weight: Double = 1, at now: Int64) {
         guard var connection = connections[descriptor] else { return }
         let forgiven = Double(max(0, now - connection.uselessAt)) / 1e9 * limits.uselessPerSecond
-        connection.useless = max(0, connection.useless - forgiven) + 1
+        connection.useless = max(0, connection.useless - forgiven) + weight
         connection.uselessAt = now
         connections[descriptor] = connection
-        if connection.useless > limits.uselessMax { cut(descriptor, .useless) }
+        if connection.useless > limits.uselessMax { cut(descriptor, .useless, at: now) }
     }
 
     /// Whoever asks knows why, so it is not told by ``look(at:)``.
     func end(_ peer: PeerAddress) {
         guard let descriptor = descriptors[peer] else { return }
         connections[descriptor]?.isCut = true
-        shutdown(descriptor, Int32(SHUT_RDWR))
+        Self.end(descriptor)
     }
 
     // MARK: Looks
@@ -176,8 +215,11 @@ final class ConnectionGuard {
     func look(at now: Int64) -> [ConnectionCut] {
         guard now >= nextLook else { return taken() }
         nextLook = now + Self.interval
+        // A socket that is never found empty must not make it grow without end; who is forgotten here costs a little more.
+        if gone.count > Self.goneMax { gone.removeAll() }
         takeNews(at: now)
-        if connections.count > limits.connectionsMax { makeRoom() }
+        endStuck(at: now)
+        if connections.count > limits.connectionsMax { makeRoom(at: now) }
         judge(at: now)
         if let counter { cuts += repeatElement(.tooMany, count: counter.takeTurnedAway()) }
         return taken()
@@ -200,7 +242,10 @@ final class ConnectionGuard {
     }
 
     private func forget(_ connection: Connection) {
-        if let peer = connection.peer { descriptors[peer] = nil }
+        if let peer = connection.peer {
+            descriptors[peer] = nil
+            gone.insert(peer)
+        }
         guard connection.isVouchedFor else { return }
         guests -= 1
         precondition(guests >= 0, "fewer than no connections have a session")
@@ -208,27 +253,27 @@ final class ConnectionGuard {
     }
 
     /// The oldest that nobody vouched for go, such as handshakes that were never finished; without any, the newest.
-    private func makeRoom() {
+    private func makeRoom(at now: Int64) {
         let standing = connections.filter { !$0.value.isCut }
         var excess = standing.count - limits.connectionsMax
         guard excess > 0 else { return }
         let strangers = standing.filter { !$0.value.isVouchedFor }.sorted { $0.value.number < $1.value.number }
-        for (descriptor, _) in strangers.prefix(excess) { cut(descriptor, .tooMany) }
+        for (descriptor, _) in strangers.prefix(excess) { cut(descriptor, .tooMany, at: now) }
         excess -= strangers.count
         guard excess > 0 else { return }
         let guests = standing.filter(\.value.isVouchedFor).sorted { $0.value.number > $1.value.number }
-        for (descriptor, _) in guests.prefix(excess) { cut(descriptor, .tooMany) }
+        for (descriptor, _) in guests.prefix(excess) { cut(descriptor, .tooMany, at: now) }
     }
 
     private func judge(at now: Int64) {
         if round.isEmpty {
-            boundTheSum()
+            boundTheSum(at: now)
             round = Array(connections.keys)
         }
         let most = max(Self.judgedPerLook, connections.count / Self.looksPerRound + 1)
         for _ in 0..<min(most, round.count) {
             guard let descriptor = round.popLast(), var connection = connections[descriptor], !connection.isCut,
-                let received = Self.bytesRead(from: descriptor)
+                let received = TCPBytes(of: descriptor)?.received
             else { continue }
             let quiet = UInt64(max(0, now - connection.judgedAt)) * Self.heartbeatBytesPerSecond / 1_000_000_000
             connection.explained += quiet
@@ -239,7 +284,7 @@ final class ConnectionGuard {
                 let isDrained = drains > connection.measuredAtDrain
                 connection.unfinished = isDrained ? connection.held : 0
                 if connection.held > (isDrained ? limits.unfinishedBytesMax : limits.heldBytesMax) {
-                    cut(descriptor, .tooMuchHeld)
+                    cut(descriptor, .tooMuchHeld, at: now)
                     continue
                 }
             }
@@ -251,43 +296,48 @@ final class ConnectionGuard {
         }
     }
 
-    private func boundTheSum() {
-        boundTheSum(of: \.unfinished, limits.unfinishedBytesOfAllMax)
-        boundTheSum(of: \.held, limits.heldBytesOfAllMax)
+    private func boundTheSum(at now: Int64) {
+        boundTheSum(of: \.unfinished, limits.unfinishedBytesOfAllMax, at: now)
+        boundTheSum(of: \.held, limits.heldBytesOfAllMax, at: now)
     }
 
-    private func boundTheSum(of bytes: KeyPath<Connection, UInt64>, _ most: UInt64) {
+    private func boundTheSum(of bytes: KeyPath<Connection, UInt64>, _ most: UInt64, at now: Int64) {
         var sum = connections.values.reduce(0) { $0 + ($1.isCut ? 0 : $1[keyPath: bytes]) }
         guard sum > most else { return }
         for (descriptor, connection) in connections.sorted(by: { $0.value[keyPath: bytes] > $1.value[keyPath: bytes] })
         where !connection.isCut {
             guard sum > most else { return }
-            cut(descriptor, .tooMuchHeld)
+            cut(descriptor, .tooMuchHeld, at: now)
             sum -= connection[keyPath: bytes]
         }
     }
 
-    private func cut(_ descriptor: Int32, _ reason: ConnectionCut) {
+    private func cut(_ descriptor: Int32, _ reason: ConnectionCut, at now: Int64) {
         guard let connection = connections[descriptor], !connection.isCut else { return }
         connections[descriptor]?.isCut = true
         cuts.append(reason)
-        shutdown(descriptor, Int32(SHUT_RDWR))
+        if reason == .useless, let arrived = TCPBytes(of: descriptor)?.arrived {
+            let held = arrived - min(arrived, connection.explained)
+            if tarpit.add(descriptor, number: connection.number, holding: held, at: now) { return endStuck(at: now) }
+        }
+        Self.end(descriptor)
     }
 
-    /// Bytes that came in on a TCP connection and were taken from the kernel; nil for other sockets.
-    private static func bytesRead(from descriptor: Int32) -> UInt64? {
-        // struct tcp_info of <linux/tcp.h>, whose glibc twin ends before the field: tcpi_bytes_received, since 4.1.
-        withUnsafeTemporaryAllocation(byteCount: 256, alignment: 8) { info in
-            let offset = 128
-            var size = socklen_t(info.count)
-            guard getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, info.baseAddress, &size) == 0,
-                Int(size) >= offset + 8
-            else { return nil }
-            var unread: Int32 = 0
-            guard ioctl(descriptor, UInt(FIONREAD), &unread) == 0 else { return nil }
-            let received = info.load(fromByteOffset: offset, as: UInt64.self)
-            return received - min(received, UInt64(max(0, unread)))
+    /// Ends those that were stuck for long enough, or have to make room.
+    private func endStuck(at now: Int64) {
+        while let stuck = tarpit.next(at: now) {
+            if connections[stuck.descriptor]?.number == stuck.number { Self.end(stuck.descriptor) }
         }
+    }
+
+    /// Ends a connection, and throws away what the kernel still holds of it. After a mere shutdown libzmq would read that to
+    /// its end: megabytes, of which small pieces make a hundred.
+    private static func end(_ descriptor: Int32) {
+        // connect(2): a TCP socket is disconnected, with a RST, by connecting it to an address of no family.
+        var nobody = sockaddr()
+        nobody.sa_family = sa_family_t(AF_UNSPEC)
+        guard connect(descriptor, &nobody, socklen_t(MemoryLayout<sockaddr>.size)) != 0 else { return }
+        shutdown(descriptor, Int32(SHUT_RDWR))
     }
 
     func close() { monitor.stop() }

@@ -24,6 +24,9 @@ package final class RouterSocket {
         /// Frames that wait for one peer before a send answers ``SendOutcome/wouldBlock``. Approximate: libzmq counts
         /// in steps, and the network holds some more.
         package var framesToSendMax = 4_096
+        /// Frames of bad messages that one call throws away: so many that a loop spends its time on them and not on the
+        /// turns between, and so few that one peer cannot hold it; they take about a millisecond.
+        package var framesPerCallMax = 16_384
         package var connections = ConnectionLimits()
 
         package init(frameBytesMax: Int) { self.frameBytesMax = frameBytesMax }
@@ -51,8 +54,6 @@ package final class RouterSocket {
     /// The rest of a message of too many frames is still to be thrown away.
     private var isDropping = false
     private var droppedFrom: PeerAddress?
-    /// An endless message is thrown away in portions, so that one peer cannot hold the loop.
-    private static let framesPerCallMax = 64
 
     /// - Parameters:
     ///   - security: Nil: plain text, and then only peers of this host.
@@ -105,19 +106,17 @@ package final class RouterSocket {
     ///
     /// `user` is who the gatekeeper let in; nil on a socket without keys, and there only.
     package func receive() -> (peer: PeerAddress, body: [UInt8], user: UserID?)? {
-        var framesLeft = Self.framesPerCallMax
+        var framesLeft = limits.framesPerCallMax
         while framesLeft > 0 {
+            if isDropping {
+                framesLeft -= dropRest(most: framesLeft)
+                continue
+            }
             guard incoming.receive(from: socket) else {
                 connections.foundEmpty()
                 return nil
             }
             framesLeft -= 1
-            if isDropping {
-                connections.delivered(incoming, from: droppedFrom)
-                isDropping = incoming.hasMore
-                incoming.release()
-                continue
-            }
             // libzmq hands out whole messages only, and puts an address before each.
             let peer = PeerAddress(routingID: incoming.bytes)
             guard incoming.hasMore, incoming.receive(from: socket) else {
@@ -128,9 +127,10 @@ package final class RouterSocket {
             connections.delivered(incoming, from: peer)
             guard !incoming.hasMore, !incoming.bytes.isEmpty else {
                 malformedCount += 1
-                connections.useless(incoming, from: peer, at: MonotonicClock.nanoseconds())
                 isDropping = incoming.hasMore
                 droppedFrom = peer
+                // One of many pieces is weighed by those that follow.
+                if !isDropping { connections.useless(incoming, from: peer, at: MonotonicClock.nanoseconds()) }
                 incoming.release()
                 continue
             }
@@ -149,6 +149,23 @@ package final class RouterSocket {
             return (peer, incoming.take(), user)
         }
         return nil
+    }
+
+    /// Throws away what follows of a message of too many frames, up to so many, as fast as libzmq hands it out: its I/O
+    /// thread reads small frames in no time and keeps 64 bytes for each, so the loop must not be the slower one.
+    private func dropRest(most: Int) -> Int {
+        precondition(isDropping && most > 0)
+        var (frames, bytes) = (0, 0)
+        repeat {
+            let isThere = incoming.receive(from: socket)
+            precondition(isThere, "libzmq handed out a part of a message")
+            frames += 1
+            bytes += incoming.bytes.count
+            isDropping = incoming.hasMore
+        } while isDropping && frames < most
+        connections.dropped(frames: frames, bytes: bytes, incoming, from: droppedFrom, at: MonotonicClock.nanoseconds())
+        incoming.release()
+        return frames
     }
 
     /// Sends one message, without waiting, wholly or not at all.
@@ -172,8 +189,16 @@ package final class RouterSocket {
         outgoing.fill(with: body)
         let isSent = outgoing.send(to: socket)
         precondition(isSent, "libzmq took an address and then refused its body")
+        if body.count >= Self.largeFrameBytes { connections.sent(body.count, to: peer) }
         return .sent
     }
+
+    /// From here on a frame counts for ``unreadBytes(of:)``. Small ones are bounded by their number.
+    package static let largeFrameBytes = 16_384
+
+    /// About how many bytes of large frames were sent to this peer and are not with it yet: libzmq and the kernel hold
+    /// them, because it does not read. 0 where the kernel does not tell.
+    package func unreadBytes(of peer: PeerAddress) -> Int { connections.unread(by: peer) }
 
     package func send(_ body: [UInt8], to peer: PeerAddress) -> SendOutcome {
         body.withUnsafeBytes { send($0, to: peer) }

@@ -273,6 +273,42 @@ import Testing
         #expect(peers(&gate) == [peer(3), peer(2)])
     }
 
+    @Test("who says HELLO again and again on one connection is of no use; once is none")
+    func helloAgain() {
+        let broker = SimulatedBroker(seed: 1)
+        for toWorkers in [true, false] {
+            let peer = toWorkers ? broker.join("mallory", slots: 1) : broker.connect()
+            let address = peer.address
+            func useless() -> Int {
+                var verdicts: [PeerVerdict] = []
+                broker.change { verdicts = $0.takeVerdicts() }
+                return verdicts.count { $0.kind == .useless && $0.peer == address }
+            }
+            func hello(_ session: UInt64) {
+                if toWorkers {
+                    var hello = Stint_V1_WorkerHello()
+                    (hello.protocolMin, hello.protocolMax, hello.slots) = (1, 1, 1)
+                    hello.instance = Data(JobID(high: 5, low: session))
+                    (hello.name, hello.pool) = ("mallory", "mallory")
+                    hello.types = [.with { $0.name = "mallory" }]
+                    broker.deliver(fromWorker: Frame.encode(.workerHello(hello), session: session), at: address)
+                } else {
+                    var hello = Stint_V1_ClientHello()
+                    (hello.protocolMin, hello.protocolMax) = (1, 1)
+                    broker.deliver(fromClient: Frame.encode(.clientHello(hello), session: session), at: address)
+                }
+                broker.run()
+            }
+            #expect(useless() == 0)
+            // Also those that wait, because there were too many.
+            for session in 2..<UInt64(Limits.hellosPerSecond + 100) {
+                hello(session)
+                #expect(useless() >= 1, "HELLO \(session)")
+            }
+            broker.advance(by: .seconds(2))
+        }
+    }
+
     @Test("a storm of workers is answered in turn, and all of them are served in the end")
     func helloStorm() {
         let broker = SimulatedBroker(seed: 1)
@@ -352,7 +388,8 @@ import Testing
 
     // MARK: Answers that wait
 
-    @Test("while a commit is slow, large answers add up to a bound, and then clients are not read")
+    @Test(
+        "while a commit is slow, large answers add up to a bound; then none is worked out, and clients are read still")
     func answersWaiting() {
         let broker = SimulatedBroker(seed: 1)
         let (client, mallory) = (broker.connect(), broker.connect())
@@ -377,9 +414,10 @@ import Testing
                             $0.id = Data(job)
                         }), session: mallory.session.value), at: mallory.address)
         }
-        for _ in 0..<10 { broker.step() }
-        #expect(!broker.turn.readsClients && broker.turn.readsWorkers)
-        #expect(broker.turn.outbox.bytes <= Limits.answersWaitingBytesMax + Limits.messageBytesMax)
+        for _ in 0..<1_000 { broker.step() }
+        #expect(broker.turn.readsClients && broker.turn.readsWorkers)
+        #expect(broker.turn.outbox.bytes >= Limits.answersWaitingBytesMax / 2)
+        #expect(broker.turn.outbox.bytes <= Limits.answersWaitingBytesMax / 2 + Limits.messageBytesMax)
         broker.holdsCommits = false
         broker.run()
         #expect(broker.turn.readsClients && broker.turn.outbox.bytes == 0)

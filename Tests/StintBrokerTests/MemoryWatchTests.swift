@@ -24,6 +24,23 @@ import Testing
         #expect(facts.memoryExcess == MemoryExcess(resident: 11, most: 10))
     }
 
+    @Test("memory is given back when much more is taken than before, and not soon again")
+    func givenBack() {
+        var giveBack = MemoryReturn()
+        // An expectation cannot change what it looks at.
+        func isDue(_ resident: UInt64) -> Bool { giveBack.isDue(resident: resident) }
+        let (low, growth) = (100 * 1_048_576 as UInt64, MemoryReturn.growth)
+        #expect(!isDue(low + growth), "the first look is what it is compared with")
+        #expect(!isDue(low) && !isDue(low + growth - 1) && isDue(low + growth))
+        giveBack.done(resident: low + 1)
+        for _ in 1..<MemoryReturn.rounds { #expect(!isDue(low + 2 * growth)) }
+        #expect(isDue(low + 2 * growth))
+        // Nothing could be given back: it is in use.
+        giveBack.done(resident: low + 2 * growth)
+        for _ in 0..<20 { #expect(!isDue(low + 3 * growth - 1)) }
+        #expect(isDue(low + 3 * growth))
+    }
+
     @Test("the bound of a control group counts, and of each that holds it")
     func groups() {
         #expect(

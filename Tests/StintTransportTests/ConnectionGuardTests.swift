@@ -245,8 +245,128 @@ extension TransportSuite {
             #expect(serve(router, &cuts) { _ in router.malformedCount == 10 })
             #expect(cuts.isEmpty && !peer.isClosed)
             try peer.send(RawConnection.frame([1], hasMore: true) + RawConnection.frame([2]))
-            #expect(serve(router, &cuts) { _ in peer.isClosed })
+            #expect(serve(router, &cuts) { !$0.isEmpty })
             #expect(cuts == [.useless])
+        }
+
+        @Test("a useless message weighs as much as its pieces beyond the first")
+        func pieces() throws {
+            let (router, port) = try router {
+                $0.uselessMax = 100
+                $0.uselessPerSecond = 0
+            }
+            let (light, heavy) = (try RawConnection(port: port), try RawConnection(port: port))
+            var cuts: [ConnectionCut] = []
+            func message(_ pieces: Int) -> [UInt8] {
+                Array(repeating: RawConnection.frame([1], hasMore: true), count: pieces - 1).flatMap { $0 }
+                    + RawConnection.frame([2])
+            }
+            for peer in [light, heavy] { try peer.shakeHands() }
+            for _ in 0..<2 { try light.send(message(51)) }
+            #expect(serve(router, &cuts) { _ in router.malformedCount == 2 })
+            #expect(cuts.isEmpty)
+            // One message, and one piece more than the bound.
+            try heavy.send(message(102))
+            #expect(serve(router, &cuts) { !$0.isEmpty })
+            #expect(cuts == [.useless] && !light.isClosed)
+        }
+
+        // libzmq reads what the kernel holds of a connection after a mere shutdown to its end; of a connection that was
+        // disconnected there is nothing to read, and the peer gets a RST.
+        @Test("what the kernel holds of a connection that is ended is thrown away")
+        func purge() throws {
+            let (router, port) = try router { $0.unfinishedBytesMax = 1_048_576 }
+            let peer = try RawConnection(port: port)
+            try peer.shakeHands()
+            let piece = RawConnection.frame([UInt8](repeating: 7, count: 65_000), hasMore: true)
+            for _ in 0..<40 { try peer.send(piece) }
+            var cuts: [ConnectionCut] = []
+            #expect(serve(router, &cuts) { !$0.isEmpty })
+            var byte: UInt8 = 0
+            #expect(recv(peer.descriptor, &byte, 1, 0) == -1 && errno == ECONNRESET)
+        }
+
+        @Test("who floods is not told that he was cut off, waits for nothing, and is ended in time; others are served")
+        func tarpit() throws {
+            let (router, port) = try router {
+                $0.uselessMax = 10
+                $0.uselessPerSecond = 0
+            }
+            let peer = try RawConnection(port: port)
+            try peer.shakeHands()
+            let bad = RawConnection.frame([1], hasMore: true) + RawConnection.frame([2])
+            for _ in 0..<11 { try peer.send(bad) }
+            var cuts: [ConnectionCut] = []
+            #expect(serve(router, &cuts) { $0 == [.useless] })
+            let thrownAway = router.malformedCount
+            // The kernel takes it from him and gives it to nobody.
+            for _ in 0..<100 { try peer.send(bad) }
+            let honest = try RawConnection(port: port)
+            try honest.shakeHands()
+            try honest.send(RawConnection.frame([9]))
+            let poller = Poller()
+            _ = poller.add(router)
+            #expect(poller.message { router.receive() }?.body == [9])
+            #expect(router.malformedCount == thrownAway && !peer.isClosed)
+            let now = MonotonicClock.nanoseconds()
+            _ = router.look(at: now + Tarpit.patience - 1_000_000_000)
+            #expect(!peer.isClosed)
+            _ = router.look(at: now + Tarpit.patience)
+            #expect(peer.awaitClose() && !honest.isClosed)
+        }
+
+        @Test("what is left of a connection that has ended is not charged to who has its descriptor now")
+        func leftovers() throws {
+            let (router, port) = try router {
+                $0.uselessMax = 5
+                $0.uselessPerSecond = 0
+            }
+            let bad = RawConnection.frame([1], hasMore: true) + RawConnection.frame([2])
+            var cuts: [ConnectionCut] = []
+            var former: RawConnection? = try RawConnection(port: port)
+            try former?.shakeHands()
+            try former?.send(bad)
+            #expect(serve(router, &cuts) { _ in router.malformedCount == 1 })
+            // Read by libzmq, not by us, when its connection ends.
+            for _ in 0..<4 { try former?.send(bad) }
+            former = nil
+            var now = MonotonicClock.nanoseconds()
+            func look() -> Bool {
+                now += ConnectionGuard.interval
+                cuts += router.look(at: now)
+                return router.connectionCount == 0
+            }
+            let end = ContinuousClock.now + patience
+            while !look(), ContinuousClock.now < end { Poller().wait(upTo: .milliseconds(5)) }
+            #expect(router.connectionCount == 0)
+            let honest = try RawConnection(port: port)
+            try honest.shakeHands()
+            for _ in 0..<2 { try honest.send(bad) }
+            #expect(serve(router, &cuts) { _ in router.malformedCount == 7 })
+            #expect(cuts.isEmpty && !honest.isClosed)
+        }
+
+        @Test("what a peer leaves unread is known, and that it has caught up")
+        func unread() throws {
+            let (router, port) = try router { _ in }
+            let peer = try RawConnection(port: port)
+            try peer.shakeHands()
+            try peer.send(RawConnection.frame([1]))
+            let poller = Poller()
+            _ = poller.add(router)
+            let address = try #require(poller.message { router.receive() }?.peer)
+            #expect(router.unreadBytes(of: address) == 0)
+            let body = [UInt8](repeating: 7, count: 1_000_000)
+            // More than the kernels of both ends take.
+            for _ in 0..<30 { #expect(router.send(body, to: address) == .sent) }
+            #expect(router.unreadBytes(of: address) > 4_000_000)
+            var received = 0
+            let all = 30 * (body.count + 9)
+            while received < all { received += try peer.receive().count }
+            let end = ContinuousClock.now + patience
+            while router.unreadBytes(of: address) > 0, ContinuousClock.now < end { poller.wait(upTo: .milliseconds(1)) }
+            #expect(router.unreadBytes(of: address) == 0)
+            #expect(router.unreadBytes(of: PeerAddress(simulated: 1)) == 0, "nobody is there")
         }
 
         @Test("connections that never finish their handshake are counted and gone after it")

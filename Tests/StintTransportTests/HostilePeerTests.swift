@@ -24,7 +24,7 @@ extension TransportSuite {
 
         @Test("an endless message is thrown away in portions")
         func endlessMessage() throws {
-            let exchange = try Exchange()
+            let exchange = try Exchange(framesPerCallMax: 64)
             let peer = try RawPeer(connectingTo: exchange.router.boundEndpoint)
             defer { peer.close() }
             try peer.send(Array(repeating: [1], count: 1_000))

@@ -183,8 +183,7 @@ extension BrokerTurn {
         }
         for (session, user, peer) in clients.all {
             guard case .lost(let sentence) = unentitled(user, former, at: now) else { continue }
-            clients.remove(session)
-            watchers.forget(session)
+            endClientSession(session)
             refuse(Refusal(.forbidden, sentence), to: .client(session), peer)
         }
     }

@@ -57,6 +57,7 @@ extension BrokerTurn {
         }
         let after = Int64(clamping: message.after)
         let rows = after == .max ? [] : try reader.audit(after: after, limit: Int(message.limit))
+        rowsRead += rows.count
         var answer = Stint_V1_AuditAnswer()
         answer.request = message.request
         answer.last = UInt64(audit.last.number)

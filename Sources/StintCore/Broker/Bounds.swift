@@ -17,6 +17,10 @@ package struct Bounds: Hashable, Sendable {
     package var dueJobsPerTurn = Limits.dueJobsPerTurn
     /// Jobs in one assign message.
     package var assignJobs = Limits.assignJobsMax
+    /// What one turn may spend on questions, in rows that are read for them.
+    package var questionRowsPerTurn = Limits.questionRowsPerTurn
+    /// Jobs of one page of a listing, whatever was asked for.
+    package var listRows = Limits.listRowsPerAnswer
     /// Writes and bytes of the open batch beyond which clients are not read, and workers not beyond twice as much.
     package var batchWrites = 20_000
     package var batchBytes = 8 * 1_048_576

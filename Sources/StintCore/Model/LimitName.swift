@@ -11,6 +11,8 @@ package enum LimitName: Int, CaseIterable, Sendable {
     case hellos
     /// Requests of a client without an answer.
     case requests
+    /// Bytes of questions that wait for their turn: one was refused.
+    case questions
     /// Jobs, and bytes of payload, of one type.
     case lineJobs
     case lineBytes
@@ -44,6 +46,7 @@ package enum LimitName: Int, CaseIterable, Sendable {
         case .keySessions: "key_sessions"
         case .hellos: "hellos"
         case .requests: "requests"
+        case .questions: "questions"
         case .lineJobs: "line_jobs"
         case .lineBytes: "line_bytes"
         case .types: "types"

@@ -43,6 +43,8 @@ public enum Limits {
     public static let delayMax: Duration = .seconds(10 * 366 * 86_400)
     /// Jobs of one page of a listing.
     public static let listMax = 1_000
+    /// Of them, those in one answer; the rest is asked for with its cursor.
+    package static let listRowsPerAnswer = 250
 
     // What peers may cost together. A refusal by one of these is counted under its name, see ``LimitName``.
 
@@ -61,8 +63,13 @@ public enum Limits {
     package static let requestsInFlightMax = 65_536
     /// The window of bytes that a client is told to keep.
     package static let clientWindowBytes = 8 * 1_048_576
+    /// Rows that one turn reads to answer questions, and bytes of questions that wait, of all clients.
+    package static let questionRowsPerTurn = 256
+    package static let questionsWaitingBytesMax = 64 * 1_048_576
     /// Bytes of large answers that wait for a commit, of all clients; beyond it no more of them are heard.
     package static let answersWaitingBytesMax = 64 * 1_048_576
+    /// Bytes of answers that a client may leave unread before nothing more is worked out for it.
+    package static let answersUnreadBytesMax = 4 * 1_048_576
     /// What one peer may leave untaken, and all of them together.
     package static let unreadFramesMax = 4_096
     package static let unreadBytesMax = 16 * 1_048_576

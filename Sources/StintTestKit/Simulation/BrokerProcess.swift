@@ -53,6 +53,7 @@ final class BrokerProcess {
     private var loopWaitsForCommit = false
     private var committed: UInt64?
     private var blocked: BlockedFrames
+    private var slow = SlowReaders()
     private var wake: Instant
     private var nextTurn = Instant.distantFuture
 
@@ -121,7 +122,7 @@ final class BrokerProcess {
                     || (isDraining && !turn.state.isDraining)
             }
         var due = isReadable ? now : max(now, wake)
-        if !blocked.isEmpty { due = min(due, now + .milliseconds(5)) }
+        if !blocked.isEmpty || !slow.isEmpty { due = min(due, now + .milliseconds(5)) }
         // A turn takes its time; what comes in meanwhile is read together.
         if due == now { due = now + world.turnTakes() }
         guard due < nextTurn else { return }
@@ -220,9 +221,14 @@ final class BrokerProcess {
 
     private func send() throws {
         if !blocked.isEmpty { blocked.retry { frame in look { $0.isOutdated(frame) } || offer(frame, isLate: true) } }
+        let caughtUp = slow.isEmpty ? [] : slow.catchUp(blocked.isWaiting)
+        for peer in caughtUp { turn.client(at: peer, reads: true) }
+        if !caughtUp.isEmpty { wake = world.now.instant }
         while let frame = try turn.nextFrame() {
             try step()
             if !blocked.isWaiting(frame.peer), offer(frame) { continue }
+            slow.add(frame.peer)
+            turn.client(at: frame.peer, reads: false)
             if !blocked.add(frame) {
                 for waiting in blocked.removeAll(for: frame.peer) { turn.giveUp(waiting) }
                 turn.giveUp(frame)
@@ -346,6 +352,7 @@ final class BrokerProcess {
         askedPages.removeAll()
         askedAsOf.removeAll()
         blocked = Self.blockedFrames(configuration)
+        slow = SlowReaders()
         committing = nil
         committed = nil
         heardAtNextBegin.removeAll()

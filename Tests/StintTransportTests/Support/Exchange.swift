@@ -16,11 +16,12 @@ final class Exchange {
 
     init(
         at endpoint: String = "tcp://127.0.0.1:*", routerFrameBytesMax: Int = 1_048_576,
-        dealerFrameBytesMax: Int = 1_048_576
+        dealerFrameBytesMax: Int = 1_048_576, framesPerCallMax: Int? = nil
     ) throws {
         context = try ZMQContext()
-        router = try RouterSocket(
-            in: context, binding: Endpoint(endpoint), limits: .init(frameBytesMax: routerFrameBytesMax))
+        var limits = RouterSocket.Limits(frameBytesMax: routerFrameBytesMax)
+        if let framesPerCallMax { limits.framesPerCallMax = framesPerCallMax }
+        router = try RouterSocket(in: context, binding: Endpoint(endpoint), limits: limits)
         dealer = try DealerSocket(
             in: context, connectingTo: router.boundEndpoint,
             limits: .init(frameBytesMax: dealerFrameBytesMax, reconnectMilliseconds: 10))
