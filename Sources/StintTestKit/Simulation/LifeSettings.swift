@@ -42,6 +42,8 @@ struct LifeSettings {
             bounds.dueJobsPerTurn = chance.magnitude(1...50)
             bounds.assignJobs = chance.pick([1, 3, 16, 64]) ?? 64
             bounds.batchWrites = chance.magnitude(10...2_000)
+            bounds.questionRowsPerTurn = chance.magnitude(2...200)
+            bounds.listRows = chance.magnitude(2...50)
         }
         bounds.cachedPayloads = 1 << chance.int(0...8)
         // Few HELLOs at a time, and next to no room for those that wait: one that is dropped has to be said again.
