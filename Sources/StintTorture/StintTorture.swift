@@ -14,7 +14,7 @@ struct StintTorture: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stint-torture",
         abstract: "Torments a cluster of real processes and judges what became of its jobs.",
-        subcommands: [Run.self, Soak.self, Rejudge.self, Load.self, Work.self, Relay.self, Strangers.self],
+        subcommands: [Run.self, Soak.self, Rejudge.self, Load.self, Work.self, Drain.self, Strangers.self],
         defaultSubcommand: Run.self)
 }
 

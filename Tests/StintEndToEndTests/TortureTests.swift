@@ -58,6 +58,24 @@ extension EndToEnd {
             #expect((figures["half_files"].int ?? 0) >= 270 && (figures["audit_records"].int ?? .max) <= 60)
         }
 
+        // Goal: peers with keys on another host than the broker's go on after faults of the network between, and nothing is
+        // lost or counted twice. Method: the real `stint-torture`, small: one silence and one reset. Where it may not make
+        // network namespaces it says so, and what is missing.
+        @Test("peers on another host go on after faults of the network, where namespaces are permitted")
+        func network() async throws {
+            let cluster = try Cluster()
+            let run = try await torture(
+                cluster, "run", "network", "--network-faults", "2", "--rate", "100", "--seed", "6", "--folder",
+                cluster.path("t"), "--json")
+            #expect(run.code == 0, "\(run.text)\n\(run.errorText)")
+            let figures = try run.json
+            if figures["verdict"] == "not run" {
+                #expect(figures["findings"].string?.hasPrefix("it needs network namespaces") == true)
+            } else {
+                #expect(figures["verdict"] == "passed" && (figures["completed"].int ?? 0) > 0)
+            }
+        }
+
         /// Changes one file, judges, and puts it back.
         private func expectFinding(
             _ finding: String, in cluster: Cluster, _ rig: String, ofTampering name: String,

@@ -33,17 +33,18 @@ struct Crew: Sendable {
     ///
     /// - Parameters:
     ///   - limit: How long the jobs may take from the end of the load.
+    ///   - prefix: A program that runs another where the broker can be reached; see ``TwoHosts``.
     ///   - beforeStopping: The jobs are over, and the cluster is still there.
     ///   - beforeJudging: Everything has stopped; brings the store to where the judge looks.
     func finish(
-        drainedWithin limit: Duration = .seconds(120), beforeStopping: () throws -> Void = {},
-        beforeJudging: () async throws -> Void = {}
+        drainedWithin limit: Duration = .seconds(120), askingFrom prefix: [String] = [],
+        beforeStopping: () async throws -> Void = {}, beforeJudging: () async throws -> Void = {}
     ) async throws -> (judge: Judge, figures: Figures) {
         try await loader?.process.terminate()
         let start = ContinuousClock.now
-        try await rig.drain(within: limit)
+        try await rig.drain(within: limit, askingFrom: prefix)
         let drain = (ContinuousClock.now - start) / .seconds(1)
-        try beforeStopping()
+        try await beforeStopping()
         for seat in workers + [shell].compactMap({ $0 }) + [broker] {
             try seat.expectAlive()
             try await seat.process.terminate()
@@ -64,23 +65,16 @@ struct Judgement: Error {
 }
 
 extension Rig {
-    /// Waits until no job is under way and none is to come.
+    /// Waits until no job is under way and none is to come; see ``Drain``.
     ///
-    /// - Throws: ``Broken`` when that takes too long: work that never ends is as bad as work that is lost.
-    func drain(within limit: Duration) async throws {
-        let client = try StintClient(connectingTo: clients, key: try key)
-        defer { client.close() }
-        let deadline = ContinuousClock.now + limit
-        var last = "no broker answered"
-        while ContinuousClock.now < deadline {
-            if let status = try? await client.status(timeout: .seconds(3)) {
-                if status.counts.unfinished == 0 { return }
-                let counts = status.counts
-                last =
-                    "\(counts.waiting) waiting, \(counts.scheduled) scheduled, \(counts.ready) ready, \(counts.leased) leased"
-            }
-            try await Task.sleep(for: .milliseconds(100))
+    /// - Throws: ``Broken`` when that takes too long.
+    func drain(within limit: Duration, askingFrom prefix: [String] = []) async throws {
+        let drain = try start(
+            "drain", [Self.driver, "drain", "--seconds", "\(Int(limit / .seconds(1)))"], prefix: prefix,
+            environment: peer("driver").merging(["STINT_CLIENTS": clients]) { $1 })
+        guard try await drain.end(within: limit + .seconds(30)) == .exited(0) else {
+            let log = (try? String(contentsOfFile: path("logs/drain"), encoding: .utf8)) ?? ""
+            throw Broken(log.isEmpty ? "the drain ended without a word" : log)
         }
-        throw Broken("\(limit) after the last fault there still was work under way: \(last)")
     }
 }

@@ -115,14 +115,19 @@ final class Rig: Sendable {
     var key: ConnectionKey? { get throws { options.hasKeys ? try ConnectionKey(file: keyFile) : nil } }
     var keyFile: String { path("keys/driver.key") }
 
-    /// The driver's key, the workers', and the server's. Before the broker is started.
+    /// The driver's key, the loaders', the workers', and the server's. Before the broker is started.
     func makeKeys() async throws {
-        for (name, role) in [("driver", "operator"), ("worker", "worker")] {
+        for (name, role) in [("driver", "operator"), ("load", "producer"), ("worker", "worker")] {
             let making = try start("keys", [Self.stint, "keys", "new", name, "--role", role])
             guard try await making.end(within: .seconds(30)) == .exited(0) else {
                 throw Broken("the keys could not be made; see logs/keys")
             }
         }
+    }
+
+    /// The environment of a process that is to use this key; nothing where there are none.
+    func peer(_ name: String) -> [String: String] {
+        options.hasKeys ? ["STINT_KEY_FILE": path("keys/\(name).key")] : [:]
     }
 
     /// A port of TCP that nobody listens at, now.
@@ -175,24 +180,23 @@ final class Rig: Sendable {
             "STINT_WORKERS": workers, "STINT_POOL": "torture", "STINT_SLOTS": "\(slots)", "STINT_WORKER": name,
             EffectLog.variable: path("effects"), "STINT_DRAIN_LIMIT_MS": "5000",
         ]
-        if options.hasKeys { own["STINT_KEY_FILE"] = path("keys/worker.key") }
+        own.merge(peer("worker")) { $1 }
         return try start(
             name, [Self.driver, "work", "--count", "\(count)"], prefix: prefix,
             environment: own.merging(environment) { _, new in new })
     }
 
     /// A `stint worker` whose handler is a shell script.
-    func startShellWorker(_ name: String) throws -> RigProcess {
-        try start(name, [Self.stint, "worker", "--pool", "shell"], environment: ["STINT_WORKER": name])
+    func startShellWorker(_ name: String, prefix: [String] = []) throws -> RigProcess {
+        try start(
+            name, [Self.stint, "worker", "--pool", "shell"], prefix: prefix,
+            environment: peer("worker").merging(["STINT_WORKER": name]) { $1 })
     }
 
-    /// - Parameter clients: Where the broker is for it, when it is on another host.
-    func startLoader(
-        _ load: LoadPlan, name: String = "load", prefix: [String] = [], clients: String? = nil
-    ) throws -> RigProcess {
+    func startLoader(_ load: LoadPlan, name: String = "load", prefix: [String] = []) throws -> RigProcess {
         try start(
             name, [Self.driver, "load"] + load.arguments + ["--ledger", path("ledger/\(name)")], prefix: prefix,
-            environment: ["STINT_CLIENTS": clients ?? self.clients])
+            environment: peer("load").merging(["STINT_CLIENTS": clients]) { $1 })
     }
 
     /// Kills everything that was started and still lives.

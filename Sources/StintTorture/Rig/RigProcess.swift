@@ -117,6 +117,20 @@ final class RigProcess: Sendable {
         else { return nil }
         return pages * Int(getpagesize())
     }
+
+    /// How many files and connections it has open.
+    var openFiles: Int { (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/fd").count) ?? 0 }
+
+    /// - Throws: ``Broken`` when it has more after the limit: somebody's connections are kept who has gone.
+    func awaitOpenFiles(atMost most: Int, within limit: Duration) async throws {
+        let deadline = ContinuousClock.now + limit
+        while openFiles > most {
+            guard ContinuousClock.now < deadline else {
+                throw Broken("\(limit) after the last trouble \(name) still had \(openFiles) files open, not \(most)")
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
 }
 
 /// A rule that was broken outside of what the judge looks at: a process that does not end, a drain that does not come.

@@ -1,126 +1,81 @@
 import Foundation
 import Glibc
 
-/// Two hosts with a cable between them: network namespaces `near`, where the broker lives, and `far`. Each namespace goes
-/// with its holder, and the holders with the driver.
+/// Two hosts with a cable between them: network namespaces `near`, where the broker lives, and `far`. Neither has any
+/// other way out, so nothing of it can be met elsewhere. A namespace goes with its last process, and all of these go with
+/// the driver, however that ends.
 ///
-/// Peers off the broker's host have to encrypt, and the rig has no keys, so each host has a ``Relay``, as a tunnel
-/// would be: peers talk to their own loopback, and only the two relays talk over the cable. Every fault of the cable
-/// reaches the peers through it: silence, loss, resets. To torment ZeroMQ's own TCP as well, give the rig keys, bind the
-/// broker to `nearAddress` and leave the relays out.
+/// Every peer finds the broker at the same two addresses, and the peers on `near` reach them without the cable. What the
+/// cable suffers is the TCP of ZeroMQ itself, encrypted, as it has to be between hosts.
 struct TwoHosts: Sendable {
-    static let nearAddress = "10.77.0.1"
-    static let farAddress = "10.77.0.2"
+    enum Host: String, CaseIterable, Sendable {
+        case near, far
+
+        fileprivate var address: String { self == .near ? "10.77.0.1" : "10.77.0.2" }
+    }
+
+    /// Where the broker is.
+    static let clients = "tcp://\(Host.near.address):7411"
+    static let workers = "tcp://\(Host.near.address):7412"
+    /// The interface on either host.
+    static let cable = "cable"
 
     private let rig: Rig
-    private let nearHolder: RigProcess
-    private let farHolder: RigProcess
-    /// The relays' seats, near and far.
-    let relays: [Seat]
+    private let holders: [Host: RigProcess]
 
-    /// - Throws: ``NotRun`` where namespaces or packet filters are not permitted.
+    /// - Throws: ``NotRun`` where namespaces are not permitted, or one of the faults.
     init(on rig: Rig) async throws {
         self.rig = rig
         do {
-            nearHolder = try await Self.hold(rig, "near")
-            farHolder = try await Self.hold(rig, "far")
-            let (near, far) = (
-                ["nsenter", "--target=\(nearHolder.id)", "--net"], ["nsenter", "--target=\(farHolder.id)", "--net"]
-            )
-            try await Self.command(
-                rig,
-                near + [
-                    "ip", "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", "\(farHolder.id)",
-                ])
-            for (host, address) in [(near, Self.nearAddress), (far, Self.farAddress)] {
-                try await Self.command(rig, host + ["ip", "address", "add", "\(address)/24", "dev", "cable"])
-                try await Self.command(rig, host + ["ip", "link", "set", "cable", "up"])
+            var holders: [Host: RigProcess] = [:]
+            for host in Host.allCases { holders[host] = try await Self.hold(rig, host) }
+            self.holders = holders
+            let ends = [Self.cable, "type", "veth", "peer", "name", Self.cable, "netns", "\(holder(of: .far).id)"]
+            try await command(["ip", "link", "add"] + ends, on: .near)
+            for host in Host.allCases {
+                try await command(["ip", "address", "add", "\(host.address)/24", "dev", Self.cable], on: host)
+                try await command(["ip", "link", "set", Self.cable, "up"], on: host)
             }
-            try await Self.command(rig, near + ["iptables", "-A", "INPUT", "-i", "cable", "-j", "ACCEPT"])
-            try rig.write("delay", "0\n")
-            relays = [
-                try Seat("relay") {
-                    try rig.start(
-                        "relay.near",
-                        near + [Rig.driver, "relay", "--delay", rig.path("delay")]
-                            + [
-                                "\(Self.nearAddress):7511=\(rig.path("c"))",
-                                "\(Self.nearAddress):7512=\(rig.path("w"))",
-                            ])
-                },
-                try Seat("relay") {
-                    try rig.start(
-                        "relay.far",
-                        far + [Rig.driver, "relay", "--delay", rig.path("delay")]
-                            + ["127.0.0.1:7411=\(Self.nearAddress):7511", "127.0.0.1:7412=\(Self.nearAddress):7512"])
-                },
-            ]
-        } catch is Broken {
-            throw NotRun(sentence: "it needs the right to make network namespaces (root), and ip and iptables")
+            // Before anybody uses it: what is not permitted here must not be found out in the middle.
+            for fault in CableFault.oneOfEachKind { try await suffer(fault, for: .zero) }
+        } catch let reason as Broken {
+            throw NotRun(
+                sentence: """
+                    it needs network namespaces (root), and ip, tc and iptables, which `scripts/bootstrap --optional` \
+                    brings; here \(reason)
+                    """)
         }
     }
 
-    /// Runs a program on the far host, where the broker is at these addresses.
-    var farPrefix: [String] { ["nsenter", "--target=\(farHolder.id)", "--net"] }
-    static let farClients = "tcp://127.0.0.1:7411"
-    static let farWorkers = "tcp://127.0.0.1:7412"
+    /// Runs a program on a host.
+    func prefix(_ host: Host) -> [String] { ["nsenter", "--target=\(holder(of: host).id)", "--net"] }
 
-    // MARK: Faults
-
-    func cut() async throws { try await near("ip", "link", "set", "cable", "down") }
-    func join() async throws { try await near("ip", "link", "set", "cable", "up") }
-
-    /// What may happen to packets that are on their way to a host.
-    enum Loss: Sendable {
-        case all
-        /// 0 to 1.
-        case some(Double)
+    /// The cable is not what it was, for a while.
+    func suffer(_ fault: CableFault, for duration: Duration) async throws {
+        for deed in fault.deeds { try await command(deed.begin, on: deed.host) }
+        try await Task.sleep(for: duration)
+        for deed in fault.deeds { try await command(deed.mend, on: deed.host) }
     }
-
-    /// Drops packets silently: those towards the broker's host, those from it, or both. The link stays up, so that
-    /// neither side is told.
-    func lose(_ loss: Loss, inward: Bool, outward: Bool) async throws {
-        let chance: [String] =
-            switch loss {
-            case .all: []
-            case .some(let share): ["-m", "statistic", "--mode", "random", "--probability", "\(share)"]
-            }
-        if inward { try await near(["iptables", "-I", "INPUT", "-i", "cable"] + chance + ["-j", "DROP"]) }
-        if outward { try await near(["iptables", "-I", "OUTPUT", "-o", "cable"] + chance + ["-j", "DROP"]) }
-    }
-
-    func loseNothing() async throws {
-        for chain in ["INPUT", "OUTPUT"] { try await near("iptables", "-F", chain) }
-    }
-
-    /// Holds every piece that passes a relay up for this long.
-    func delay(milliseconds: Int) throws { try rig.write("delay", "\(milliseconds)\n") }
-
-    // MARK: Ending
 
     /// Takes the hosts down, once nothing runs there any more.
     func close() async throws {
-        for seat in relays { try await seat.process.kill9() }
-        for holder in [nearHolder, farHolder] { try await holder.kill9() }
+        for holder in holders.values { try await holder.kill9() }
     }
 
-    // MARK: Commands
-
-    private func near(_ words: String...) async throws { try await near(words) }
-
-    private func near(_ words: [String]) async throws {
-        try await Self.command(rig, ["nsenter", "--target=\(nearHolder.id)", "--net"] + words)
+    private func holder(of host: Host) -> RigProcess {
+        guard let holder = holders[host] else { preconditionFailure("every host has a holder") }
+        return holder
     }
 
-    private static func command(_ rig: Rig, _ words: [String]) async throws {
-        let ending = try await rig.start("commands", words).end(within: .seconds(20))
-        guard ending == .exited(0) else { throw Broken("\(words.joined(separator: " ")) ended with \(ending)") }
+    private func command(_ words: [String], on host: Host) async throws {
+        let ending = try await rig.start("commands", words, prefix: prefix(host)).end(within: .seconds(20))
+        guard ending == .exited(0) else { throw Broken("`\(words.joined(separator: " "))` ended with \(ending)") }
     }
 
-    private static func hold(_ rig: Rig, _ name: String) async throws -> RigProcess {
-        let script = "ip link set lo up && : > \(name).up && exec cat"
-        let holder = try rig.start("host.\(name)", ["unshare", "--net", "sh", "-c", script])
-        while !FileManager.default.fileExists(atPath: rig.path("\(name).up")) {
+    private static func hold(_ rig: Rig, _ host: Host) async throws -> RigProcess {
+        let script = "ip link set lo up && : > \(host).up && exec cat"
+        let holder = try rig.start("host.\(host)", ["unshare", "--net", "sh", "-c", script])
+        while !FileManager.default.fileExists(atPath: rig.path("\(host).up")) {
             guard holder.isAlive else { throw Broken("no network namespace could be made") }
             try await Task.sleep(for: .milliseconds(10))
         }

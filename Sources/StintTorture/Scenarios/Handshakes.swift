@@ -108,21 +108,3 @@ private struct StrangersProcess {
         }
     }
 }
-
-extension RigProcess {
-    /// How many files and connections it has open.
-    fileprivate var openFiles: Int {
-        (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/fd").count) ?? 0
-    }
-
-    fileprivate func awaitOpenFiles(atMost most: Int, within limit: Duration) async throws {
-        let deadline = ContinuousClock.now + limit
-        while openFiles > most {
-            guard ContinuousClock.now < deadline else {
-                throw Broken(
-                    "\(limit) after the strangers had gone \(name) still had \(openFiles) files open, not \(most)")
-            }
-            try await Task.sleep(for: .milliseconds(50))
-        }
-    }
-}
