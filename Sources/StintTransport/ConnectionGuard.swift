@@ -95,6 +95,10 @@ final class ConnectionGuard {
     private var tarpit = Tarpit()
 
     static let interval: Int64 = 250_000_000
+    /// While so many bytes come in between two looks, they are so much closer together: what a peer can fill until it is
+    /// judged is what the link carries in two of them.
+    private static let busyInterval: Int64 = 30_000_000
+    private static let busyBytes: UInt64 = 16 * 1_048_576
     /// Each takes two calls of the system, so many are spread over several looks; everybody is judged once a second.
     private static let judgedPerLook = 512
     private static let looksPerRound = 4
@@ -220,7 +224,7 @@ final class ConnectionGuard {
         takeNews(at: now)
         endStuck(at: now)
         if connections.count > limits.connectionsMax { makeRoom(at: now) }
-        judge(at: now)
+        if judge(at: now) > Self.busyBytes { nextLook = now + Self.busyInterval }
         if let counter { cuts += repeatElement(.tooMany, count: counter.takeTurnedAway()) }
         return taken()
     }
@@ -265,7 +269,9 @@ final class ConnectionGuard {
         for (descriptor, _) in guests.prefix(excess) { cut(descriptor, .tooMany, at: now) }
     }
 
-    private func judge(at now: Int64) {
+    /// Returns how many bytes came in since each was looked at last.
+    private func judge(at now: Int64) -> UInt64 {
+        var cameIn: UInt64 = 0
         if round.isEmpty {
             boundTheSum(at: now)
             round = Array(connections.keys)
@@ -275,6 +281,7 @@ final class ConnectionGuard {
             guard let descriptor = round.popLast(), var connection = connections[descriptor], !connection.isCut,
                 let received = TCPBytes(of: descriptor)?.received
             else { continue }
+            cameIn += received - min(received, connection.measured ?? 0)
             let quiet = UInt64(max(0, now - connection.judgedAt)) * Self.heartbeatBytesPerSecond / 1_000_000_000
             connection.explained += quiet
             connection.judgedAt = now
@@ -294,6 +301,7 @@ final class ConnectionGuard {
             connection.measuredAtDrain = drains
             connections[descriptor] = connection
         }
+        return cameIn
     }
 
     private func boundTheSum(at now: Int64) {

@@ -190,6 +190,20 @@ extension TransportSuite {
             #expect(cuts == [.tooMany] && !guests[0].0.isClosed && !last.isClosed)
         }
 
+        @Test("connections are looked at more often while much comes in, and only then", arguments: [true, false])
+        func looksMoreOften(isFlood: Bool) throws {
+            let (router, port) = try router { $0.unfinishedBytesMax = 4 * 1_048_576 }
+            let hostile = try RawConnection(port: port)
+            try hostile.shakeHands()
+            let piece = RawConnection.frame([UInt8](repeating: 7, count: 65_000), hasMore: true)
+            // A flood: more than any buffer of the kernel holds beside what makes looks more frequent.
+            for _ in 0..<(isFlood ? 640 : 100) { try hostile.send(piece) }
+            let now = MonotonicClock.nanoseconds()
+            #expect(router.look(at: now).isEmpty)
+            while router.receive() != nil {}
+            #expect(router.look(at: now + 30_000_000) == (isFlood ? [.tooMuchHeld] : []))
+        }
+
         @Test("a connection that is ended by its address ends alone, and nothing is told of it")
         func endedByAddress() throws {
             let (router, port) = try router { _ in }
