@@ -91,6 +91,7 @@ final class ConnectionGuard {
     private var nextLook: Int64 = 0
     /// Those still to be judged in this round.
     private var round: [Int32] = []
+    private var heavy: [Int32] = []
     private var cuts: [ConnectionCut] = []
     private var tarpit = Tarpit()
 
@@ -99,6 +100,8 @@ final class ConnectionGuard {
     /// judged is what the link carries in two of them.
     private static let busyInterval: Int64 = 30_000_000
     private static let busyBytes: UInt64 = 16 * 1_048_576
+    /// A connection on which more came in since its last look is looked at in the next one, however many others there are.
+    private static let heavyBytes: UInt64 = 1_048_576
     /// Each takes two calls of the system, so many are spread over several looks; everybody is judged once a second.
     private static let judgedPerLook = 512
     private static let looksPerRound = 4
@@ -276,12 +279,16 @@ final class ConnectionGuard {
             boundTheSum(at: now)
             round = Array(connections.keys)
         }
+        round += heavy
+        heavy.removeAll(keepingCapacity: true)
         let most = max(Self.judgedPerLook, connections.count / Self.looksPerRound + 1)
         for _ in 0..<min(most, round.count) {
             guard let descriptor = round.popLast(), var connection = connections[descriptor], !connection.isCut,
                 let received = TCPBytes(of: descriptor)?.received
             else { continue }
-            cameIn += received - min(received, connection.measured ?? 0)
+            let more = received - min(received, connection.measured ?? 0)
+            cameIn += more
+            if more > Self.heavyBytes { heavy.append(descriptor) }
             let quiet = UInt64(max(0, now - connection.judgedAt)) * Self.heartbeatBytesPerSecond / 1_000_000_000
             connection.explained += quiet
             connection.judgedAt = now
