@@ -287,6 +287,7 @@ extension ConnectionCut {
         case .tooMany: .connections
         case .tooMuchHeld: .heldBytes
         case .useless: .uselessMessages
+        case .silent: .silence
         }
     }
 }

@@ -23,6 +23,8 @@ struct SocketLimits: Sendable {
         limits.connections.unfinishedBytesMax = UInt64(Limits.unfinishedBytesMax)
         limits.connections.unfinishedBytesOfAllMax = UInt64(Limits.unfinishedBytesOfAllMax)
         limits.connections.heldBytesOfAllMax = memoryMax / 4
+        limits.connections.heldFramesMax = UInt64(Limits.heldFramesMax)
+        limits.connections.silenceMax = Limits.silenceMax.inNanoseconds
         limits.connections.uselessMax = Double(Limits.uselessMessagesMax)
         limits.connections.uselessPerSecond = Double(Limits.uselessMessagesPerSecond)
         (workers, clients) = (limits, limits)

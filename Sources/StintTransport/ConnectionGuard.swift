@@ -9,6 +9,8 @@ package enum ConnectionCut: Hashable, Sendable {
     case tooMuchHeld
     /// Too many of its messages were of no use: no envelope, no session.
     case useless
+    /// It said nothing for so long that its handshake will not be finished any more.
+    case silent
 }
 
 /// What the connections of one router may cost, together and each.
@@ -23,6 +25,11 @@ package struct ConnectionLimits: Sendable {
     package var heldBytesMax: UInt64 = 1_024 * 1_048_576
     /// The same of all connections together; the largest go first.
     package var heldBytesOfAllMax: UInt64 = 8 * 1_024 * 1_048_576
+    /// Frames of one connection that nobody had time to read, as far as their sizes tell. libzmq keeps 64 bytes for each
+    /// however small it is, and more when it is not.
+    package var heldFramesMax: UInt64 = 131_072
+    /// Nanoseconds until the first frame of a connection must have come.
+    package var silenceMax: Int64 = 5_000_000_000
     /// Useless messages that one connection may send at once, and how many a second are forgiven.
     package var uselessMax = 1_000.0
     package var uselessPerSecond = 100.0
@@ -42,10 +49,6 @@ package struct ConnectionLimits: Sendable {
 /// and disconnecting the descriptor ends the connection as if the peer had: libzmq frees what it held. An honest
 /// peer that is hit connects again and loses nothing.
 ///
-/// To be sure that a message is unfinished, and not only unread, the two numbers are taken at different times: the first
-/// at one look, the second at the next, and only when the socket was read to its end in between. While it never is, only
-/// the larger bounds count.
-///
 /// Bytes on the wire are not bytes of memory: of a message in pieces of one byte libzmq keeps 64 for each, twenty times
 /// what came in. Only peers of this host can send such without the frames of CURVE around each piece, and the broker's
 /// bound on its memory stands behind this.
@@ -54,71 +57,59 @@ package struct ConnectionLimits: Sendable {
 /// and made again, which costs a moment; what is no socket cannot be shut down. Only TCP counts its bytes: peers on this
 /// host, over `ipc://`, are let in by the rights of a file. Owned by the thread that owns the router.
 final class ConnectionGuard {
-    private struct Connection {
-        /// Order of arrival.
-        var number: UInt64
-        var judgedAt: Int64
-        var peer: PeerAddress?
-        /// A session stands behind it.
-        var isVouchedFor = false
-        /// Bytes that were handed out, or that heartbeats of libzmq may have taken. Never more than came in.
-        var explained: UInt64 = 0
-        /// Bytes of large frames that were sent, and at least as many as the other end has taken of all.
-        var sent: UInt64 = 0
-        var measured: UInt64?
-        var measuredAtDrain: UInt64 = 0
-        /// What it held when it was last judged, and how much of that was a message that had not ended.
-        var held: UInt64 = 0
-        var unfinished: UInt64 = 0
-        var useless = 0.0
-        var uselessAt: Int64 = 0
-        var isCut = false
-    }
-
     private let limits: ConnectionLimits
+    private let isEncrypted: Bool
     private let counter: ConnectionCount?
     private let monitor: ConnectionMonitor
-    private var connections: [Int32: Connection] = [:]
+    private var connections: [Int32: ConnectionAccount] = [:]
     private var descriptors: [PeerAddress: Int32] = [:]  // for lookup only
     /// Peers whose connection has ended, while messages of theirs may still be read: those must not be charged to who has
     /// their descriptor now, nor cost a look for news each. No address is used twice.
     private var gone: Set<PeerAddress> = []  // for lookup only
+    /// Those of them whose connection was cut.
+    private var outcasts: Set<PeerAddress> = []  // for lookup only
     private var arrivals: UInt64 = 0
+    /// Those that nobody vouches for, the oldest first, and some that are none any more.
+    private var strangers: [(descriptor: Int32, number: UInt64)] = []
+    /// The first of them that was not ended to make room.
+    private var oldest = 0
+    /// Those that were cut and are not gone yet.
+    private var ended = 0
     /// Those with a session behind them.
     private var guests = 0
     /// How often the socket was found empty.
     private var drains: UInt64 = 0
     private var nextLook: Int64 = 0
+    /// The next look comes sooner than usual.
+    private var isBusy = false
     /// Those still to be judged in this round.
     private var round: [Int32] = []
     private var heavy: [Int32] = []
     private var cuts: [ConnectionCut] = []
     private var tarpit = Tarpit()
 
-    static let interval: Int64 = 250_000_000
+    static let interval: Int64 = 100_000_000
     /// While so many bytes come in between two looks, they are so much closer together: what a peer can fill until it is
     /// judged is what the link carries in two of them.
-    private static let busyInterval: Int64 = 30_000_000
+    private static let busyInterval: Int64 = 15_000_000
     private static let busyBytes: UInt64 = 16 * 1_048_576
     /// A connection on which more came in since its last look is looked at in the next one, however many others there are.
     private static let heavyBytes: UInt64 = 1_048_576
-    /// Each takes two calls of the system, so many are spread over several looks; everybody is judged once a second.
-    private static let judgedPerLook = 512
-    private static let looksPerRound = 4
+    /// Each takes a call of the system or two, so many are spread over several looks; up to ten thousand are all judged
+    /// once a second.
+    private static let judgedPerLook = 512...1_024
+    private static let judgedPerBusyLook = 128
+    private static let looksPerRound = 10
+    /// Ending one costs libzmq's thread some 20 µs, and who is honest waits meanwhile; the rest is ended in the next look.
+    private static let endedPerLook = 64
     private static let goneMax = 65_536
-    /// The handshake, which no frame accounts for.
-    private static let handshakeBytes: UInt64 = 65_536
-    /// What heartbeats of libzmq itself add: a PING and a PONG of up to 42 bytes every ten seconds.
-    private static let heartbeatBytesPerSecond: UInt64 = 16
-    /// What a frame takes on the wire beside its bytes, at most: a length, and with CURVE a command around it, a nonce and
-    /// a seal. What is too much of it is taken back at the next look.
-    private static let framingBytes: UInt64 = 64
 
     /// To be called before the router is bound, so that nobody is missed.
     init(
-        of router: SocketHandle, limits: ConnectionLimits, counting counter: ConnectionCount?
+        of router: SocketHandle, limits: ConnectionLimits, isEncrypted: Bool, counting counter: ConnectionCount?
     ) throws(TransportError) {
         self.limits = limits
+        self.isEncrypted = isEncrypted
         self.counter = counter
         monitor = try ConnectionMonitor(of: router, events: ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED)
     }
@@ -131,29 +122,35 @@ final class ConnectionGuard {
     func foundEmpty() {
         drains += 1
         if !gone.isEmpty { gone.removeAll(keepingCapacity: true) }
+        if !outcasts.isEmpty { outcasts.removeAll(keepingCapacity: true) }
     }
 
-    /// A frame was handed out.
-    func delivered(_ frame: borrowing Frame, from peer: PeerAddress?) {
-        guard let descriptor = descriptor(of: peer, frame) else { return }
-        connections[descriptor]?.explained += UInt64(frame.bytes.count) + Self.framingBytes
+    /// A frame was handed out. False when its connection was cut: what is left of it is to be thrown away, which libzmq
+    /// cannot do, or the rest of one flood would be worked off while the next one comes in.
+    func delivered(_ frame: borrowing Frame, from peer: PeerAddress?) -> Bool {
+        guard let descriptor = descriptor(of: peer, frame) else { return peer.map { !outcasts.contains($0) } ?? true }
+        connections[descriptor]?.handOut(frames: 1, bytes: bytesOnWire(frame))
+        return connections[descriptor]?.isCut != true
+    }
+
+    func bytesOnWire(_ frame: borrowing Frame) -> UInt64 {
+        ConnectionAccount.bytesOnWire(frame.bytes.count, isEncrypted: isEncrypted)
     }
 
     /// A large frame was given to libzmq.
     func sent(_ bytes: Int, to peer: PeerAddress) {
         guard let descriptor = descriptors[peer] else { return }
-        connections[descriptor]?.sent += UInt64(bytes)
+        connections[descriptor]?.send(bytes: bytes)
     }
 
     /// How much of that the other end's kernel has not acknowledged. Frames that were not counted and what ZeroMQ adds make
     /// it smaller than it is, until the next look.
     func unread(by peer: PeerAddress) -> Int {
-        guard let descriptor = descriptors[peer], let sent = connections[descriptor]?.sent,
-            let taken = TCPBytes(of: descriptor)?.acknowledged
-        else { return 0 }
-        if taken > sent { connections[descriptor]?.sent = taken }
-        return Int(clamping: sent - min(sent, taken))
+        guard let descriptor = descriptors[peer], let taken = TCPBytes(of: descriptor)?.acknowledged else { return 0 }
+        return connections[descriptor]?.unread(acknowledged: taken) ?? 0
     }
+
+    func held(by peer: PeerAddress) -> UInt64 { descriptors[peer].flatMap { connections[$0]?.held } ?? 0 }
 
     private func descriptor(of peer: PeerAddress?, _ frame: borrowing Frame) -> Int32? {
         if let peer, let known = descriptors[peer] { return known }
@@ -180,6 +177,7 @@ final class ConnectionGuard {
         connections[descriptor]?.isVouchedFor = stands
         guests += stands ? 1 : -1
         counter?.set(vouchedFor: guests)
+        if !stands, let number = connections[descriptor]?.number { addStranger(descriptor, number) }
     }
 
     /// A message from this address was of no use. Forgiven in time; a flood ends its connection.
@@ -194,25 +192,24 @@ final class ConnectionGuard {
 
     /// So many frames of a message that has too many were thrown away. Each weighs as much as a useless message: libzmq
     /// pays as much for it, and so does whoever throws it away.
-    func dropped(frames: Int, bytes: Int, _ last: borrowing Frame, from peer: PeerAddress?, at now: Int64) {
+    ///
+    /// - Parameter bytes: On the wire.
+    func dropped(frames: Int, bytes: UInt64, _ last: borrowing Frame, from peer: PeerAddress?, at now: Int64) {
         guard let descriptor = descriptor(of: peer, last) else { return }
-        connections[descriptor]?.explained += UInt64(bytes) + UInt64(frames) * Self.framingBytes
+        connections[descriptor]?.handOut(frames: frames, bytes: bytes)
         useless(descriptor, weighing: Double(frames), at: now)
     }
 
     private func useless(_ descriptor: Int32, weighing weight: Double = 1, at now: Int64) {
-        guard var connection = connections[descriptor] else { return }
-        let forgiven = Double(max(0, now - connection.uselessAt)) / 1e9 * limits.uselessPerSecond
-        connection.useless = max(0, connection.useless - forgiven) + weight
-        connection.uselessAt = now
-        connections[descriptor] = connection
-        if connection.useless > limits.uselessMax { cut(descriptor, .useless, at: now) }
+        let sum = connections[descriptor]?.addUseless(weight, forgivenPerSecond: limits.uselessPerSecond, at: now)
+        if let sum, sum > limits.uselessMax { cut(descriptor, .useless, sticks: true, at: now) }
     }
 
     /// Whoever asks knows why, so it is not told by ``look(at:)``.
     func end(_ peer: PeerAddress) {
-        guard let descriptor = descriptors[peer] else { return }
+        guard let descriptor = descriptors[peer], connections[descriptor]?.isCut == false else { return }
         connections[descriptor]?.isCut = true
+        ended += 1
         Self.end(descriptor)
     }
 
@@ -223,11 +220,15 @@ final class ConnectionGuard {
         guard now >= nextLook else { return taken() }
         nextLook = now + Self.interval
         // A socket that is never found empty must not make it grow without end; who is forgotten here costs a little more.
-        if gone.count > Self.goneMax { gone.removeAll() }
+        if gone.count > Self.goneMax {
+            gone.removeAll()
+            outcasts.removeAll()
+        }
         takeNews(at: now)
         endStuck(at: now)
-        if connections.count > limits.connectionsMax { makeRoom(at: now) }
-        if judge(at: now) > Self.busyBytes { nextLook = now + Self.busyInterval }
+        let isCrowded = connections.count > limits.connectionsMax && makeRoom(at: now)
+        isBusy = judge(at: now) || isCrowded
+        if isBusy { nextLook = now + Self.busyInterval }
         if let counter { cuts += repeatElement(.tooMany, count: counter.takeTurnedAway()) }
         return taken()
     }
@@ -244,14 +245,18 @@ final class ConnectionGuard {
             if let former = connections.removeValue(forKey: descriptor) { forget(former) }
             guard report.event == ZMQ_EVENT_ACCEPTED else { continue }
             arrivals += 1
-            connections[descriptor] = Connection(number: arrivals, judgedAt: now)
+            connections[descriptor] = ConnectionAccount(number: arrivals, at: now)
+            addStranger(descriptor, arrivals)
         }
     }
 
-    private func forget(_ connection: Connection) {
+    private func forget(_ connection: ConnectionAccount) {
+        if connection.isCut { ended -= 1 }
+        precondition(ended >= 0, "fewer than no connections are being ended")
         if let peer = connection.peer {
             descriptors[peer] = nil
             gone.insert(peer)
+            if connection.isCut { outcasts.insert(peer) }
         }
         guard connection.isVouchedFor else { return }
         guests -= 1
@@ -259,56 +264,75 @@ final class ConnectionGuard {
         counter?.set(vouchedFor: guests)
     }
 
-    /// The oldest that nobody vouched for go, such as handshakes that were never finished; without any, the newest.
-    private func makeRoom(at now: Int64) {
-        let standing = connections.filter { !$0.value.isCut }
-        var excess = standing.count - limits.connectionsMax
-        guard excess > 0 else { return }
-        let strangers = standing.filter { !$0.value.isVouchedFor }.sorted { $0.value.number < $1.value.number }
-        for (descriptor, _) in strangers.prefix(excess) { cut(descriptor, .tooMany, at: now) }
-        excess -= strangers.count
-        guard excess > 0 else { return }
-        let guests = standing.filter(\.value.isVouchedFor).sorted { $0.value.number > $1.value.number }
-        for (descriptor, _) in guests.prefix(excess) { cut(descriptor, .tooMany, at: now) }
+    /// The oldest that nobody vouched for go, such as handshakes that were never finished; without any, the newest. Returns
+    /// whether there are too many still.
+    private func makeRoom(at now: Int64) -> Bool {
+        let excess = connections.count - ended - limits.connectionsMax
+        guard excess > 0 else { return false }
+        // The more there are, the more go at once, so that nobody can connect faster than others are ended.
+        var left = min(excess, max(Self.endedPerLook, excess / 4))
+        while left > 0, oldest < strangers.count {
+            let stranger = strangers[oldest]
+            oldest += 1
+            guard isStranger(stranger) else { continue }
+            cut(stranger.descriptor, .tooMany, at: now)
+            left -= 1
+        }
+        guard left > 0 else { return connections.count - ended > limits.connectionsMax }
+        let standing = connections.filter { !$0.value.isCut }.sorted { $0.value.number > $1.value.number }
+        for (descriptor, _) in standing.prefix(left) { cut(descriptor, .tooMany, at: now) }
+        return connections.count - ended > limits.connectionsMax
     }
 
-    /// Returns how many bytes came in since each was looked at last.
-    private func judge(at now: Int64) -> UInt64 {
+    /// It stands, and nobody vouches for it.
+    private func isStranger(_ place: (descriptor: Int32, number: UInt64)) -> Bool {
+        guard let connection = connections[place.descriptor], connection.number == place.number else { return false }
+        return !connection.isCut && !connection.isVouchedFor
+    }
+
+    private func addStranger(_ descriptor: Int32, _ number: UInt64) {
+        // Those that are none any more are thrown away before they are as many as all connections.
+        if strangers.count > 2 * connections.count + 64 {
+            strangers.removeSubrange(..<oldest)
+            oldest = 0
+            strangers.removeAll { !isStranger($0) }
+        }
+        strangers.append((descriptor, number))
+    }
+
+    /// Judges those whose turn it is. Returns whether the next look should be soon: much came in, or there is more to end.
+    private func judge(at now: Int64) -> Bool {
         var cameIn: UInt64 = 0
+        var silent = 0
         if round.isEmpty {
             boundTheSum(at: now)
             round = Array(connections.keys)
         }
-        round += heavy
+        let share = min(Self.judgedPerLook.upperBound, connections.count / Self.looksPerRound + 1)
+        let most = isBusy ? Self.judgedPerBusyLook : max(Self.judgedPerLook.lowerBound, share)
+        let soon = heavy
         heavy.removeAll(keepingCapacity: true)
-        let most = max(Self.judgedPerLook, connections.count / Self.looksPerRound + 1)
-        for _ in 0..<min(most, round.count) {
-            guard let descriptor = round.popLast(), var connection = connections[descriptor], !connection.isCut,
-                let received = TCPBytes(of: descriptor)?.received
-            else { continue }
-            let more = received - min(received, connection.measured ?? 0)
+        for descriptor in round.suffix(most) + soon {
+            guard var connection = connections[descriptor], !connection.isCut, connection.judgedAt != now else {
+                continue
+            }
+            let bytes = TCPBytes(of: descriptor)
+            let (more, isDrained) = connection.judge(received: bytes?.received ?? 0, drains: drains, at: now)
+            connections[descriptor] = connection
             cameIn += more
             if more > Self.heavyBytes { heavy.append(descriptor) }
-            let quiet = UInt64(max(0, now - connection.judgedAt)) * Self.heartbeatBytesPerSecond / 1_000_000_000
-            connection.explained += quiet
-            connection.judgedAt = now
-            if let measured = connection.measured {
-                let explained = connection.explained + Self.handshakeBytes
-                connection.held = measured > explained ? measured - explained : 0
-                let isDrained = drains > connection.measuredAtDrain
-                connection.unfinished = isDrained ? connection.held : 0
-                if connection.held > (isDrained ? limits.unfinishedBytesMax : limits.heldBytesMax) {
-                    cut(descriptor, .tooMuchHeld, at: now)
-                    continue
-                }
+            // What it said would have been handed out when the socket was read to its end.
+            if connection.peer == nil, isDrained, now - connection.arrivedAt > limits.silenceMax {
+                silent += 1
+                if silent <= Self.endedPerLook { cut(descriptor, .silent, at: now) } else { heavy.append(descriptor) }
+            } else if connection.heldFrames > limits.heldFramesMax {
+                cut(descriptor, .tooMuchHeld, sticks: true, at: now)
+            } else if connection.held > (isDrained ? limits.unfinishedBytesMax : limits.heldBytesMax) {
+                cut(descriptor, .tooMuchHeld, at: now)
             }
-            // More than came in cannot have been handed out; else a peer could save up for a message without an end.
-            connection.explained = min(connection.explained, received)
-            connection.measured = received
-            connection.measuredAtDrain = drains
-            connections[descriptor] = connection
         }
-        return cameIn
+        round.removeLast(min(most, round.count))
+        return cameIn > Self.busyBytes || silent > Self.endedPerLook
     }
 
     private func boundTheSum(at now: Int64) {
@@ -316,7 +340,7 @@ final class ConnectionGuard {
         boundTheSum(of: \.held, limits.heldBytesOfAllMax, at: now)
     }
 
-    private func boundTheSum(of bytes: KeyPath<Connection, UInt64>, _ most: UInt64, at now: Int64) {
+    private func boundTheSum(of bytes: KeyPath<ConnectionAccount, UInt64>, _ most: UInt64, at now: Int64) {
         var sum = connections.values.reduce(0) { $0 + ($1.isCut ? 0 : $1[keyPath: bytes]) }
         guard sum > most else { return }
         for (descriptor, connection) in connections.sorted(by: { $0.value[keyPath: bytes] > $1.value[keyPath: bytes] })
@@ -327,12 +351,14 @@ final class ConnectionGuard {
         }
     }
 
-    private func cut(_ descriptor: Int32, _ reason: ConnectionCut, at now: Int64) {
+    /// - Parameter sticks: It is a flood of frames: its peer is not told for a while, and waits.
+    private func cut(_ descriptor: Int32, _ reason: ConnectionCut, sticks: Bool = false, at now: Int64) {
         guard let connection = connections[descriptor], !connection.isCut else { return }
         connections[descriptor]?.isCut = true
+        ended += 1
         cuts.append(reason)
-        if reason == .useless, let arrived = TCPBytes(of: descriptor)?.arrived {
-            let held = arrived - min(arrived, connection.explained)
+        if sticks, let arrived = TCPBytes(of: descriptor)?.arrived {
+            let held = connection.remainder(of: arrived)
             if tarpit.add(descriptor, number: connection.number, holding: held, at: now) { return endStuck(at: now) }
         }
         Self.end(descriptor)

@@ -73,7 +73,8 @@ package final class RouterSocket {
         precondition(
             Self.announce(PeerAddress(simulated: 0), at: socket) == .unreachable, "ROUTER_MANDATORY does not work")
         self.limits = limits
-        connections = try ConnectionGuard(of: socket, limits: limits.connections, counting: count)
+        connections = try ConnectionGuard(
+            of: socket, limits: limits.connections, isEncrypted: isEncrypted, counting: count)
         boundEndpoint = try Self.bind(socket, to: endpoint)
         listening = [socket.lastEndpoint]
     }
@@ -124,7 +125,12 @@ package final class RouterSocket {
                 continue
             }
             framesLeft -= 1
-            connections.delivered(incoming, from: peer)
+            guard connections.delivered(incoming, from: peer) else {
+                isDropping = incoming.hasMore
+                droppedFrom = peer
+                incoming.release()
+                continue
+            }
             guard !incoming.hasMore, !incoming.bytes.isEmpty else {
                 malformedCount += 1
                 isDropping = incoming.hasMore
@@ -155,12 +161,12 @@ package final class RouterSocket {
     /// thread reads small frames in no time and keeps 64 bytes for each, so the loop must not be the slower one.
     private func dropRest(most: Int) -> Int {
         precondition(isDropping && most > 0)
-        var (frames, bytes) = (0, 0)
+        var (frames, bytes): (Int, UInt64) = (0, 0)
         repeat {
             let isThere = incoming.receive(from: socket)
             precondition(isThere, "libzmq handed out a part of a message")
             frames += 1
-            bytes += incoming.bytes.count
+            bytes += connections.bytesOnWire(incoming)
             isDropping = incoming.hasMore
         } while isDropping && frames < most
         connections.dropped(frames: frames, bytes: bytes, incoming, from: droppedFrom, at: MonotonicClock.nanoseconds())
@@ -199,6 +205,9 @@ package final class RouterSocket {
     /// About how many bytes of large frames were sent to this peer and are not with it yet: libzmq and the kernel hold
     /// them, because it does not read. 0 where the kernel does not tell.
     package func unreadBytes(of peer: PeerAddress) -> Int { connections.unread(by: peer) }
+
+    /// What libzmq held of this peer's messages when its connection was judged last.
+    func heldBytes(of peer: PeerAddress) -> UInt64 { connections.held(by: peer) }
 
     package func send(_ body: [UInt8], to peer: PeerAddress) -> SendOutcome {
         body.withUnsafeBytes { send($0, to: peer) }

@@ -68,8 +68,9 @@ extension SocketOption {
             // among what libzmq had read of it (`Assertion failed: !_io_error`). ``ConnectionGuard`` bounds bytes.
             SocketOption(name: "RCVHWM", number: ZMQ_RCVHWM, value: 0),
             SocketOption(name: "BACKLOG", number: ZMQ_BACKLOG, value: 1_024),
-            // An unfinished handshake holds a descriptor this long; the default is 30 s.
-            SocketOption(name: "HANDSHAKE_IVL", number: ZMQ_HANDSHAKE_IVL, value: 3_000),
+            // No timer for each handshake: 4.3.4 walks through all timers to cancel one, so ten thousand half handshakes
+            // held everybody up. ``ConnectionGuard`` ends connections that say nothing.
+            SocketOption(name: "HANDSHAKE_IVL", number: ZMQ_HANDSHAKE_IVL, value: 0),
         ]
         // Never HANDOVER: with it a second peer could take the first one's messages.
     }

@@ -9,6 +9,8 @@ struct TCPBytes {
     /// Bytes that were sent and that the other end's kernel has.
     let acknowledged: UInt64
 
+    private static let little: UInt64 = 4_096
+
     /// Nil for other sockets.
     init?(of descriptor: Int32) {
         // struct tcp_info of <linux/tcp.h>, whose glibc twin ends before these fields: tcpi_bytes_acked and
@@ -24,8 +26,10 @@ struct TCPBytes {
                 info.load(fromByteOffset: receivedAt, as: UInt64.self)
             )
         }
+        guard let (acknowledged, arrived) = read else { return nil }
         var unread: Int32 = 0
-        guard let (acknowledged, arrived) = read, ioctl(descriptor, UInt(FIONREAD), &unread) == 0 else { return nil }
+        // Of so little it does not matter where it lies: thousands of handshakes need not be asked.
+        if arrived > Self.little, ioctl(descriptor, UInt(FIONREAD), &unread) != 0 { return nil }
         self.acknowledged = acknowledged
         self.arrived = arrived
         received = arrived - min(arrived, UInt64(max(0, unread)))

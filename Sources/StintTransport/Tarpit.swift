@@ -1,6 +1,6 @@
 import CZeroMQ
 
-/// Connections that were ended for sending what is of no use, and whose peers are not told for a while: the kernel drops
+/// Connections that were ended for sending what is of no use, or more frames than anybody can read, and whose peers are not told for a while: the kernel drops
 /// what they send, so they wait instead of connecting again at once.
 ///
 /// Ending a connection costs its peer a millisecond, and the next one costs the broker as much as the last. An address
@@ -24,7 +24,7 @@ struct Tarpit {
     private let connectionsMax: Int
     private let bytesMax: UInt64
 
-    init(connectionsMax: Int = 64, bytesMax: UInt64 = 4 * 1_048_576) {
+    init(connectionsMax: Int = 64, bytesMax: UInt64 = 64 * 1_048_576) {
         self.connectionsMax = connectionsMax
         self.bytesMax = bytesMax
     }

@@ -175,7 +175,7 @@ import Testing
         let client = broker.connect()
         var cursor = Data()
         var seen = Set<Data>()
-        for page in 1...4 {
+        for page in 1...10 {
             client.clear()
             broker.ask(
                 .listJobs(

@@ -201,7 +201,7 @@ extension TransportSuite {
             let now = MonotonicClock.nanoseconds()
             #expect(router.look(at: now).isEmpty)
             while router.receive() != nil {}
-            #expect(router.look(at: now + 30_000_000) == (isFlood ? [.tooMuchHeld] : []))
+            #expect(router.look(at: now + 15_000_000) == (isFlood ? [.tooMuchHeld] : []))
         }
 
         @Test("a connection that is ended by its address ends alone, and nothing is told of it")
@@ -383,16 +383,88 @@ extension TransportSuite {
             #expect(router.unreadBytes(of: PeerAddress(simulated: 1)) == 0, "nobody is there")
         }
 
-        @Test("connections that never finish their handshake are counted and gone after it")
+        @Test(
+            "what was read of a peer is not held, to the byte, whatever the size of its messages",
+            arguments: [20, 255, 256])
+        func held(size: Int) throws {
+            let (router, port) = try router { _ in }
+            let peer = try RawConnection(port: port)
+            try peer.shakeHands()
+            let message = RawConnection.frame([UInt8](repeating: 7, count: size))
+            let count = 1_000_000 / message.count / 100 * 100
+            let poller = Poller()
+            _ = poller.add(router)
+            var address: PeerAddress?
+            let burst = Array(repeatElement(message, count: 100).joined())
+            for _ in 0..<count / 100 {
+                try peer.send(burst)
+                // The other half waits.
+                for _ in 0..<50 { address = try #require(poller.message { router.receive() }).peer }
+            }
+            // Less what is taken off for a handshake, and what the kernel still has.
+            let likely = 1...UInt64(count / 2 * message.count)
+            var now = MonotonicClock.nanoseconds()
+            let end = ContinuousClock.now + patience
+            while ContinuousClock.now < end, !likely.contains(router.heldBytes(of: try #require(address))) {
+                now += ConnectionGuard.interval
+                #expect(router.look(at: now).isEmpty)
+                poller.wait(upTo: .milliseconds(5))
+            }
+            let known = router.heldBytes(of: try #require(address))
+            #expect(likely.contains(known), "\(known)")
+            while router.receive() != nil {}
+            for _ in 0..<2 {
+                now += 1_000_000_000
+                #expect(router.look(at: now).isEmpty)
+            }
+            #expect(router.heldBytes(of: try #require(address)) == 0)
+        }
+
+        @Test("a flood of frames that nobody has time to read ends its connection, however few bytes they are")
+        func heldFrames() throws {
+            let (router, port) = try router { $0.heldFramesMax = 2_000 }
+            let honest = try RawConnection(port: port), hostile = try RawConnection(port: port)
+            for peer in [honest, hostile] { try peer.shakeHands() }
+            let small = RawConnection.frame([UInt8](repeating: 7, count: 20))
+            let large = RawConnection.frame([UInt8](repeating: 7, count: 2_000))
+            let poller = Poller()
+            _ = poller.add(router)
+            for _ in 0..<100 { try honest.send(large) }
+            try hostile.send(Array(repeatElement(small, count: 7_000).joined()))
+            // Some of each are read, which tells their size.
+            var sizes: Set<Int> = []
+            while sizes.count < 2 { sizes.insert(try #require(poller.message { router.receive() }).body.count) }
+            var cuts: [ConnectionCut] = []
+            var now = MonotonicClock.nanoseconds()
+            let end = ContinuousClock.now + patience
+            while cuts.isEmpty, ContinuousClock.now < end {
+                now += ConnectionGuard.interval
+                cuts += router.look(at: now)
+                poller.wait(upTo: .milliseconds(5))
+            }
+            #expect(cuts == [.tooMuchHeld])
+            // It got stuck, and what is left of it is thrown away.
+            try honest.send(large)
+            #expect(poller.message { router.receive() }?.body.count == 2_000)
+            _ = router.look(at: now + Tarpit.patience)
+            #expect(hostile.awaitClose() && !honest.isClosed)
+        }
+
+        @Test("connections that never finish their handshake are counted and ended; who has spoken is not")
         func halfOpen() throws {
-            let (router, port) = try router { $0.connectionsMax = 1_000 }
+            let (router, port) = try router {
+                $0.connectionsMax = 1_000
+                $0.silenceMax = 1_000_000_000
+            }
+            let quiet = try RawConnection(port: port)
+            try quiet.shakeHands()
+            try quiet.send(RawConnection.frame([1]))
             let peers = try (0..<50).map { _ in try RawConnection(port: port) }
             for peer in peers.prefix(25) { try peer.send(Array(RawConnection.greeting.prefix(20))) }
             var cuts: [ConnectionCut] = []
-            #expect(serve(router, &cuts) { _ in router.connectionCount == 50 })
-            // libzmq's own patience with a handshake is 3 s.
-            #expect(serve(router, &cuts) { _ in router.connectionCount == 0 })
-            #expect(cuts.isEmpty && peers.allSatisfy(\.isClosed))
+            #expect(serve(router, &cuts) { _ in router.connectionCount == 51 })
+            #expect(serve(router, &cuts) { _ in router.connectionCount == 1 })
+            #expect(cuts == Array(repeating: .silent, count: 50) && peers.allSatisfy(\.isClosed) && !quiet.isClosed)
         }
     }
 }

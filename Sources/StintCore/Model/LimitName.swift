@@ -34,6 +34,8 @@ package enum LimitName: Int, CaseIterable, Sendable {
     case heldBytes
     /// Useless messages of a connection: it was ended.
     case uselessMessages
+    /// Time until the first message of a connection: it was ended.
+    case silence
     /// Frames or bytes that a peer leaves unread: its session was ended.
     case unread
     /// Reports of progress that were followed by another too soon, or one too many to hold.
@@ -58,6 +60,7 @@ package enum LimitName: Int, CaseIterable, Sendable {
         case .unknownSession: "unknown_session"
         case .heldBytes: "held_bytes"
         case .uselessMessages: "useless_messages"
+        case .silence: "silence"
         case .unread: "unread"
         case .progress: "progress"
         }

@@ -44,7 +44,7 @@ public enum Limits {
     /// Jobs of one page of a listing.
     public static let listMax = 1_000
     /// Of them, those in one answer; the rest is asked for with its cursor.
-    package static let listRowsPerAnswer = 250
+    package static let listRowsPerAnswer = 100
 
     // What peers may cost together. A refusal by one of these is counted under its name, see ``LimitName``.
 
@@ -53,9 +53,10 @@ public enum Limits {
     package static let clientSessionsMax = 16_384
     /// Of them, those of one key.
     package static let keySessionsMax = 2_048
-    /// Connections at one time: some that nobody vouches for yet fit beside all sessions.
-    package static let workerConnectionsMax = 4_608
-    package static let clientConnectionsMax = 16_896
+    /// Connections at one time: 8 192 that nobody vouches for yet fit beside all sessions, because ending one so that the
+    /// next gets its place costs as much as a message.
+    package static let workerConnectionsMax = 12_288
+    package static let clientConnectionsMax = 24_576
     /// HELLOs that are answered a second, and at once; others wait, as many bytes of them as this.
     package static let hellosPerSecond = 1_000
     package static let hellosWaitingBytesMax = 64 * 1_048_576
@@ -64,7 +65,7 @@ public enum Limits {
     /// The window of bytes that a client is told to keep.
     package static let clientWindowBytes = 8 * 1_048_576
     /// Rows that one turn reads to answer questions, and bytes of questions that wait, of all clients.
-    package static let questionRowsPerTurn = 256
+    package static let questionRowsPerTurn = 100
     package static let questionsWaitingBytesMax = 64 * 1_048_576
     /// Bytes of large answers that wait for a commit, of all clients; beyond it no more of them are heard.
     package static let answersWaitingBytesMax = 64 * 1_048_576
@@ -87,6 +88,10 @@ public enum Limits {
     /// with the results of all its leases.
     package static let clientHeldBytesMax = 32 * 1_048_576
     package static let workerHeldBytesMax = 1_024 * 1_048_576
+    /// Frames of one connection, the same: all requests that a client may have without an answer, twice.
+    package static let heldFramesMax = 131_072
+    /// Until the first message of a connection, its handshake included.
+    package static let silenceMax: Duration = .seconds(5)
     /// Useless messages of one connection at once, and forgiven a second.
     package static let uselessMessagesMax = 1_000
     package static let uselessMessagesPerSecond = 100

@@ -8,7 +8,7 @@ final class ClientProcess {
         case enqueue([JobID], [Stint_V1_JobGroup], isConflict: Bool)
         /// A job that was asked to be discarded just before; with its number on disk at that time, and the number of discards
         /// so far.
-        case enqueueAnew(JobID, Stint_V1_JobGroup, former: Int64, discards: Int)
+        case enqueueAnew(JobID, Stint_V1_JobGroup, former: Int64, discard: RequestID, discards: Int)
         /// Breaks a limit, and has to be refused.
         case nonsense([Stint_V1_JobGroup])
         case cancel(JobID, RequestID)
@@ -395,7 +395,7 @@ final class ClientProcess {
 
     private func encode(_ wish: Wish, _ number: UInt64) -> Stint_V1_Envelope.OneOf_Message {
         switch wish {
-        case .enqueueAnew(let id, let group, _, _): return encode(.enqueue([id], [group], isConflict: false), number)
+        case .enqueueAnew(let id, let group, _, _, _): return encode(.enqueue([id], [group], isConflict: false), number)
         case .enqueue(_, let groups, _), .nonsense(let groups):
             var message = Stint_V1_Enqueue()
             message.request = number

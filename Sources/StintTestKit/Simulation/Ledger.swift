@@ -77,6 +77,8 @@ struct Ledger {
     var carriedOut: [ClientProcess.Wish] = []
     /// How often clients asked for dead jobs to be discarded.
     var discards = 0
+    /// Those of them, about jobs by their ids, that the broker said it carried out.
+    var carriedOutDiscards: Set<RequestID> = []  // for lookup only
     /// Jobs of requests that were refused as a whole.
     var refused: Set<JobID> = []  // for lookup only
     var problems: [String] = []

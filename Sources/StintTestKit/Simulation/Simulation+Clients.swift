@@ -243,12 +243,15 @@ extension Simulation {
         guard let selection = selection(&chance, of: trash, type: LifeSettings.trash) else { return }
         note("\(client.name) discards dead jobs")
         ledger.discards += 1
-        client.ask(.discard(selection, freshRequest(&chance), dryRun: chance.percent(20)), in: self)
-        if chance.percent(50) { enqueueAnew(selection, by: client) }
+        let request = freshRequest(&chance)
+        client.ask(.discard(selection, request, dryRun: chance.percent(20)), in: self)
+        if chance.percent(50) { enqueueAnew(selection, after: request, by: client) }
     }
 
     /// Thrown away, and done anew.
-    private func enqueueAnew(_ discarded: Stint_V1_DeadSelection, by client: ClientProcess) {
+    private func enqueueAnew(
+        _ discarded: Stint_V1_DeadSelection, after request: RequestID, by client: ClientProcess
+    ) {
         // A number of jobs that is kept removes others at any time.
         guard !settings.keepsFew, settings.lineJobs == nil, let ids = try? discarded.ids.ids(field: "selection.ids")
         else {
@@ -257,7 +260,8 @@ extension Simulation {
         for id in ids {
             guard let former = auditor[id]?.serial else { continue }
             let group = SimulatedBroker.group([id], type: LifeSettings.trash, payload: Self.payload(of: id))
-            client.ask(.enqueueAnew(id, group, former: former, discards: ledger.discards), in: self)
+            note("\(client.name) enqueues \(id) anew")
+            client.ask(.enqueueAnew(id, group, former: former, discard: request, discards: ledger.discards), in: self)
         }
     }
 

@@ -154,6 +154,10 @@ extension Simulation {
             } else {
                 expect(row.state == .cancelled || hasMoved(id), "\(id) is cancelled, and on disk \(row.state.name)")
             }
+        case .operationAnswer(let answer):
+            guard case .discard(_, let request, dryRun: false) = client.wish(answer.request), answer.operation == 0
+            else { return }
+            ledger.carriedOutDiscards.insert(request)
         case .jobAnswer(let answer):
             guard case .get(let id, _) = client.wish(answer.request) else { return }
             expect(auditor[id] != nil || auditor.removed(id) != nil, "\(id) is shown, and was never on disk")
@@ -171,12 +175,16 @@ extension Simulation {
             for id in ids where auditor[id] == nil {
                 expect(auditor.removed(id) != nil, "\(id) is acknowledged, and not on disk")
             }
-        case .enqueueAnew(let id, _, let former, let discards):
+        case .enqueueAnew(let id, _, let former, let discard, let discards):
             // An answer that waited for its client, or for a commit that discards it once more, may be older than what became
             // of the job.
-            guard !isLate, ledger.discards == discards, auditor[id] == nil else { return }
+            guard !isLate, ledger.discards == discards, ledger.carriedOutDiscards.contains(discard), auditor[id] == nil
+            else { return }
+            let removed = auditor.removed(id)
+            // Only dead jobs can be discarded. Another one is still there, until its time is over.
+            if let removed, removed.state != .dead || auditor.isOld(removed) { return }
             expect(
-                auditor.removed(id).map { $0.serial > former } ?? false,
+                removed.map { $0.serial > former } ?? false,
                 "\(id) was discarded and enqueued anew, which is acknowledged, and only the discarded one was ever on disk"
             )
         default: return

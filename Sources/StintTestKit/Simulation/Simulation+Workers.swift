@@ -85,12 +85,12 @@ extension Simulation {
             detail.outcome = item.outcome
             defer { ledger.said(item.attempt.lease, Self.said(detail)) }
             var result: [UInt8] = []
+            // What was foretold, without children, may be what counts.
+            let isForetold = ledger[item.attempt.lease]?.said != nil
             switch item.outcome {
             case .completed:
                 result = Ledger.result(of: item.attempt.lease.token)
-                // What was foretold without children has none.
-                if ledger[item.attempt.lease]?.said == nil, let taken = addChildren(to: &detail, of: item.attempt.lease)
-                {
+                if !isForetold, let taken = addChildren(to: &detail, of: item.attempt.lease) {
                     ledger.completionFails(item.attempt.lease, becauseOf: taken)
                 } else {
                     completions.append(index)
@@ -101,7 +101,7 @@ extension Simulation {
             case .failed, .errored, .timedOut, .crashed, .UNRECOGNIZED:
                 detail.error = "chance"
                 // Those of a failure are not stored.
-                if handlers.percent(15) { _ = addChildren(to: &detail, of: item.attempt.lease) }
+                if handlers.percent(15), !isForetold { _ = addChildren(to: &detail, of: item.attempt.lease) }
                 detail.permanent = handlers.percent(8)
                 if handlers.percent(10) { detail.retryAfterMs = handlers.next() % 500 }
             }
@@ -243,7 +243,7 @@ extension Simulation {
         let truth = Self.start.wall + (now.instant - Self.start.instant)
         var skew = chance.percent(15) ? chance.int(-5_000...5_000) : 0
         if settings.knowsTomorrow, chance.percent(settings.idsOfTomorrow) {
-            skew = 86_400_000 + chance.int(-2_000...2_000)
+            skew = 86_400_000 + chance.int(-settings.tomorrowSpread...settings.tomorrowSpread)
         }
         return JobID(
             milliseconds: UInt64(truth.milliseconds + Int64(skew)), counter: UInt16(ids & 4_095),

@@ -54,7 +54,7 @@ extension Scenario {
             try broker.expectAlive()
             strangers.process.signal(SIGKILL)
             try await strangers.process.end(within: .seconds(10))
-            // Within the three seconds after which a half handshake is given up, and some for a busy machine.
+            // Within the five seconds after which a half handshake is given up, and some for a busy machine.
             try await broker.process.awaitOpenFiles(atMost: filesCalm + 10, within: .seconds(30))
         }
         // However many were refused, few records say so.
