@@ -117,15 +117,6 @@ extension Simulation {
         }
     }
 
-    /// What the broker sent arrives, if anything does, before its connection ends.
-    func deliverWhatIsUnderWay(_ link: Int) {
-        guard links[link].address != nil, links[link].toPeer.passage == .open else { return }
-        let generation = links[link].generation
-        while links[link].generation == generation, let frame = links[link].toPeer.frames.popFirst() {
-            deliver(frame, over: link)
-        }
-    }
-
     private func deliver(_ frame: Link.ToPeer, over link: Int) {
         switch links[link].side {
         case .worker: workers[links[link].peer].receive(frame, in: self)

@@ -218,10 +218,7 @@ package final class Simulation {
 
     func brokerHasDrained() {
         note("the broker has drained")
-        // What it said last arrives: its connections end behind it.
-        for link in links.indices { deliverWhatIsUnderWay(link) }
-        // And it stays away, for a new version or until somebody comes.
-        endBroker(after: process.milliseconds(process.percent(20) ? 1_000...11_000 : 1...500))
+        endBroker(after: process.milliseconds(1...500))
     }
 
     func endBroker(after downtime: Duration) {
