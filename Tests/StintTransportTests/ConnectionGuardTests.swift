@@ -384,7 +384,7 @@ extension TransportSuite {
         }
 
         @Test(
-            "what was read of a peer is not held, to the byte, whatever the size of its messages",
+            "what was read of a peer is not taken for held, whatever the size of its messages",
             arguments: [20, 255, 256])
         func held(size: Int) throws {
             let (router, port) = try router { _ in }

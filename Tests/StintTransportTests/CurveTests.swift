@@ -285,7 +285,7 @@ extension TransportSuite {
         }
 
         @Test(
-            "what was read of a peer is not held, to the byte, whatever the size of its messages",
+            "what was read of a peer is not taken for held, whatever the size of its messages",
             arguments: [1, 222, 223, 2_000])
         func held(size: Int) throws {
             let door = try Door()
