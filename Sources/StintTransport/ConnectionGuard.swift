@@ -129,8 +129,9 @@ final class ConnectionGuard {
     /// cannot do, or the rest of one flood would be worked off while the next one comes in.
     func delivered(_ frame: borrowing Frame, from peer: PeerAddress?) -> Bool {
         guard let descriptor = descriptor(of: peer, frame) else { return peer.map { !outcasts.contains($0) } ?? true }
-        connections[descriptor]?.handOut(frames: 1, bytes: bytesOnWire(frame))
-        return connections[descriptor]?.isCut != true
+        guard let place = connections.index(forKey: descriptor) else { return true }
+        connections.values[place].handOut(frames: 1, bytes: bytesOnWire(frame))
+        return !connections.values[place].isCut
     }
 
     func bytesOnWire(_ frame: borrowing Frame) -> UInt64 {

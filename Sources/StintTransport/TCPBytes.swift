@@ -4,7 +4,7 @@ import Glibc
 struct TCPBytes {
     /// Bytes that came in.
     let arrived: UInt64
-    /// Of them, those that were taken from the kernel.
+    /// Of them, those that were taken from the kernel; all of them while they are few.
     let received: UInt64
     /// Bytes that were sent and that the other end's kernel has.
     let acknowledged: UInt64

@@ -1,7 +1,7 @@
 import CZeroMQ
 
-/// Connections that were ended for sending what is of no use, or more frames than anybody can read, and whose peers are not told for a while: the kernel drops
-/// what they send, so they wait instead of connecting again at once.
+/// Connections that were ended for sending what is of no use, or more frames than anybody can read, and whose peers are not
+/// told for a while: the kernel drops what they send, so they wait instead of connecting again at once.
 ///
 /// Ending a connection costs its peer a millisecond, and the next one costs the broker as much as the last. An address
 /// cannot be shut out: behind it may stand honest peers, on this host all of them. A connection can: what it costs from

@@ -258,13 +258,11 @@ struct Auditor {
         guard let rule = keep[old.state] else { return }
         let count = counts.reduce(0) { $0 + $1[old.state] }
         let isSurplus = rule.count.map { count > Int64($0) } ?? false
+        let isOld = old.finishedAt + rule.time <= latestWall
         expect(
-            isSurplus || isOld(old) || old.state == .dead,
+            isSurplus || isOld || old.state == .dead,
             "\(old.id) is removed \(latestWall - old.finishedAt) after it was \(old.state.name), one of \(count)")
     }
-
-    /// Its time of keeping is over.
-    func isOld(_ row: JobRow) -> Bool { keep[row.state].map { row.finishedAt + $0.time <= latestWall } ?? false }
 
     /// It was about all jobs that were dead when it began.
     private mutating func operationEnded(_ number: Int64) {

@@ -6,8 +6,8 @@ import StintWire
 final class ClientProcess {
     enum Wish {
         case enqueue([JobID], [Stint_V1_JobGroup], isConflict: Bool)
-        /// A job that was asked to be discarded just before; with its number on disk at that time, and the number of discards
-        /// so far.
+        /// A job that was asked to be discarded just before; with its number on disk at that time, that request, and the number
+        /// of discards so far.
         case enqueueAnew(JobID, Stint_V1_JobGroup, former: Int64, discard: RequestID, discards: Int)
         /// Breaks a limit, and has to be refused.
         case nonsense([Stint_V1_JobGroup])
