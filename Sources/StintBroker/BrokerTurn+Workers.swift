@@ -14,7 +14,14 @@ extension BrokerTurn {
         guard let (session, message) = opened(frame, from: .workers, at: peer) else { return }
         state.clocksRead(now, into: &effects)
         guard let principal = admit(message, by: user, from: .worker(session), peer, now: now) else { return absorb() }
-        if case .workerHello = message {
+        if case .workerHello(let said) = message {
+            // What is late must not wait: its worker may be gone when its turn comes, and would be taken for a new one.
+            if let instance = try? said.instance.id(field: "worker_hello.instance"),
+                state.isOutdated(
+                    InstanceID(high: instance.high, low: instance.low), incarnation: said.incarnation)
+            {
+                return sayHello(to: .worker(session), peer)
+            }
             let hello = HelloGate.Waiting(
                 message: message, session: session, peer: peer, bytes: frame.count, user: user)
             if workers.session(at: peer) != nil { judge(.useless, .workers, peer) }
@@ -59,7 +66,9 @@ extension BrokerTurn {
             guard state.workers.slot(of: session) == nil else {
                 throw WireError.invalid(field: "envelope.session", "a HELLO begins a session that is not known yet")
             }
-            guard !state.isOutdated(hello) else { return sayHello(to: .worker(session), peer) }
+            guard !state.isOutdated(hello.instance, incarnation: hello.incarnation) else {
+                return sayHello(to: .worker(session), peer)
+            }
             if let former = workers.session(at: peer), former != session { endWorkerSession(former) }
             if workers.isFull || !workers.hasRoom(for: user, session: session) {
                 workers.keep { state.workers.slot(of: $0) != nil }

@@ -25,6 +25,12 @@ struct HelloGate {
             guard case .workerHello(let hello) = message, hello.instance.count == 16 else { return nil }
             return Life(instance: hello.instance, user: user)
         }
+
+        /// Which session of that life it begins; 0: not said.
+        fileprivate var incarnation: UInt32 {
+            guard case .workerHello(let hello) = message else { return 0 }
+            return hello.incarnation
+        }
     }
 
     fileprivate struct Life: Hashable {
@@ -69,7 +75,13 @@ struct HelloGate {
     mutating func add(_ hello: Waiting) -> Bool {
         let isFirst = waiting[hello.peer] == nil
         var former = [hello.peer]
-        if let peer = hello.life.flatMap({ lives[$0] }), peer != hello.peer { former.append(peer) }
+        if let peer = hello.life.flatMap({ lives[$0] }), peer != hello.peer {
+            // Late, from a connection that broke.
+            if let newer = waiting[peer]?.hello, hello.incarnation > 0, hello.incarnation < newer.incarnation {
+                return isFirst
+            }
+            former.append(peer)
+        }
         let room = bytesMax - bytes + former.reduce(0) { $0 + (waiting[$1]?.hello.bytes ?? 0) }
         guard hello.bytes <= room else { return isFirst }
         let place = former.compactMap { leave($0) }.min() ?? newPlace()

@@ -97,27 +97,48 @@ import Testing
     func lateHello() throws {
         let broker = SimulatedBroker(seed: 1)
         let alice = broker.join("alice", slots: 1)
-        func hello(_ incarnation: UInt32, session: UInt64) -> [UInt8] {
-            var hello = Stint_V1_WorkerHello()
-            hello.protocolMin = 1
-            hello.protocolMax = 1
-            hello.instance = Data(alice.instance)
-            hello.incarnation = incarnation
-            hello.name = "alice"
-            hello.pool = "pool"
-            hello.slots = 1
-            var type = Stint_V1_ServedType()
-            type.name = "mail"
-            hello.types = [type]
-            return Frame.encode(.workerHello(hello), session: session)
-        }
-        broker.deliver(fromWorker: hello(2, session: alice.session.value &+ 1), at: alice.address)
+        broker.deliver(fromWorker: hello(alice, 2, session: alice.session.value &+ 1), at: alice.address)
         broker.run()
         let job = broker.enqueue()
         let leased = broker.turn.state.jobs[job]
         #expect(leased?.place == .leased)
-        broker.deliver(fromWorker: hello(1, session: alice.session.value &+ 2), at: broker.freshAddress())
+        broker.deliver(fromWorker: hello(alice, 1, session: alice.session.value &+ 2), at: broker.freshAddress())
         broker.run()
         #expect(broker.turn.state.jobs[job]?.lease.token == leased?.lease.token)
+    }
+
+    // Seed 622941: it waited for its turn, the worker drained and ended, and it was let in as a new one and given jobs.
+    @Test("a HELLO that arrives after a later one does not wait until its worker is gone")
+    func lateHelloWaits() throws {
+        var settings = BrokerState.Settings()
+        settings.bounds.hellosPerSecond = 1
+        let broker = SimulatedBroker(seed: 1, settings: settings)
+        let alice = broker.join("alice", slots: 1)
+        broker.advance(by: .seconds(2))
+        let address = broker.freshAddress()
+        broker.deliver(fromWorker: hello(alice, 2, session: alice.session.value &+ 1), at: alice.address)
+        broker.deliver(fromWorker: hello(alice, 1, session: alice.session.value &+ 2), at: address)
+        broker.run()
+        broker.deliver(
+            fromWorker: Frame.encode(.bye(Stint_V1_Bye()), session: alice.session.value &+ 1), at: alice.address)
+        broker.run()
+        #expect(broker.turn.state.workers.count == 0)
+        broker.advance(by: .seconds(5))
+        #expect(broker.turn.state.workers.count == 0)
+    }
+
+    private func hello(_ worker: SimulatedPeer, _ incarnation: UInt32, session: UInt64) -> [UInt8] {
+        var hello = Stint_V1_WorkerHello()
+        hello.protocolMin = 1
+        hello.protocolMax = 1
+        hello.instance = Data(worker.instance)
+        hello.incarnation = incarnation
+        hello.name = worker.name
+        hello.pool = "pool"
+        hello.slots = 1
+        var type = Stint_V1_ServedType()
+        type.name = "mail"
+        hello.types = [type]
+        return Frame.encode(.workerHello(hello), session: session)
     }
 }

@@ -244,9 +244,12 @@ import Testing
     // Behind all others it would be too old again when its turn came, and so for ever.
     @Test("a worker that connects anew while its HELLO waits keeps its place; another key does not take it")
     func helloOfTheSameLife() {
-        func hello(_ life: UInt8, _ address: UInt32, _ user: UserID? = nil) -> HelloGate.Waiting {
+        func hello(
+            _ life: UInt8, _ address: UInt32, _ user: UserID? = nil, incarnation: UInt32 = 0
+        ) -> HelloGate.Waiting {
             var message = Stint_V1_WorkerHello()
             message.instance = Data(repeating: life, count: 16)
+            message.incarnation = incarnation
             return HelloGate.Waiting(
                 message: .workerHello(message), session: SessionID(UInt64(address)), peer: peer(address), bytes: 100,
                 user: user)
@@ -271,6 +274,14 @@ import Testing
         gate.add(hello(2, 2, mallory))
         gate.add(hello(1, 3, alice))
         #expect(peers(&gate) == [peer(3), peer(2)])
+
+        // What comes late from a connection that broke takes the place of nothing newer.
+        gate = HelloGate(perSecond: 1, bytesMax: 300)
+        #expect(admits(&gate, 0))
+        for (address, incarnation): (UInt32, UInt32) in [(1, 2), (2, 1), (3, 3), (4, 2)] {
+            gate.add(hello(1, address, incarnation: incarnation))
+        }
+        #expect(peers(&gate) == [peer(3)])
     }
 
     @Test("who says HELLO again and again on one connection is of no use; once is none")

@@ -36,9 +36,9 @@ package struct WorkerHello: Hashable, Sendable {
 extension BrokerState {
     /// Whether the worker has begun a later session already: what comes late from a connection that broke must not take
     /// it back to what it held then.
-    package func isOutdated(_ hello: WorkerHello) -> Bool {
-        guard hello.incarnation > 0, let worker = workers.slot(of: hello.instance) else { return false }
-        return hello.incarnation <= workers[worker].incarnation
+    package func isOutdated(_ instance: InstanceID, incarnation: UInt32) -> Bool {
+        guard incarnation > 0, let worker = workers.slot(of: instance) else { return false }
+        return incarnation <= workers[worker].incarnation
     }
 
     /// A worker begins a session. Leases that it names are moved to the new session; every other lease of its instance
@@ -51,7 +51,9 @@ extension BrokerState {
     package mutating func hello(
         _ hello: WorkerHello, session: SessionID, at now: Moment, into effects: inout Effects
     ) -> Refusal? {
-        precondition(Limits.slots.contains(hello.slots) && workers.slot(of: session) == nil && !isOutdated(hello))
+        precondition(
+            Limits.slots.contains(hello.slots) && workers.slot(of: session) == nil
+                && !isOutdated(hello.instance, incarnation: hello.incarnation))
         var types: [TypeIndex] = []
         for name in hello.types {
             if let type = type(named: name, into: &effects) { types.append(type) }
