@@ -15,17 +15,12 @@ extension BrokerTurn {
         state.clocksRead(now, into: &effects)
         guard let principal = admit(message, by: user, from: .worker(session), peer, now: now) else { return absorb() }
         if case .workerHello(let said) = message {
-            // What is late must not wait: its worker may be gone when its turn comes, and would be taken for a new one.
-            if let instance = try? said.instance.id(field: "worker_hello.instance"),
-                state.isOutdated(
-                    InstanceID(high: instance.high, low: instance.low), incarnation: said.incarnation)
-            {
-                return sayHello(to: .worker(session), peer)
-            }
             let hello = HelloGate.Waiting(
                 message: message, session: session, peer: peer, bytes: frame.count, user: user)
             if workers.session(at: peer) != nil { judge(.useless, .workers, peer) }
             if workerHellos.admits(at: now.instant) { return greet(worker: hello, principal, now) }
+            // What is late must not wait: its worker may be gone when its turn comes, and would be taken for a new one.
+            if isOutdated(said, by: user) { return sayHello(to: .worker(session), peer) }
             refusals.add(.hellos)
             if !workerHellos.add(hello) { judge(.useless, .workers, peer) }
             return
@@ -43,6 +38,13 @@ extension BrokerTurn {
             endWorkerSession(session)
         }
         absorb()
+    }
+
+    /// Whether the life that speaks has said a later HELLO. Of the worker of another key nothing is told.
+    private func isOutdated(_ hello: Stint_V1_WorkerHello, by user: UserID?) -> Bool {
+        guard let bits = try? hello.instance.id(field: "worker_hello.instance") else { return false }
+        let instance = InstanceID(high: bits.high, low: bits.low)
+        return owners[instance] == user && state.isOutdated(instance, incarnation: hello.incarnation)
     }
 
     mutating func greet(worker waiting: HelloGate.Waiting, _ principal: Principal, _ now: Moment) {
