@@ -8,7 +8,6 @@ extension BrokerState {
         if now.instant - lastTurn.instant > settings.heartbeat { amnesty = now.instant }
         watchWallClock(from: lastTurn, to: now, into: &effects)
         lastTurn = now
-        numbers.wall = now.wall
     }
 
     /// The broker does not read what workers say, because too much waits for its disk: their silence means nothing, and

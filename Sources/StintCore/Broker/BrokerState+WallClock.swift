@@ -3,7 +3,9 @@
 // as much as the clock was moved, so it is planned again. All of them together are an operation.
 
 extension BrokerState {
-    /// What a difference between the two clocks has to exceed to be a step; smaller ones are slewed away.
+    /// How far the wall clock has to be moved against the other one to have been set; less is left alone, until it adds up
+    /// to as much. So a backoff ends at most twice as long too early or too late: moved by so much before it was planned,
+    /// and by so much after.
     package static let wallStep: Duration = .seconds(60)
 
     /// Which replanning operations a backoff that is planned now is not about: those before this number.
@@ -11,21 +13,23 @@ extension BrokerState {
 
     /// Compares how far both clocks have come since the last turn.
     mutating func watchWallClock(from last: Moment, to now: Moment, into effects: inout Effects) {
-        let step = (now.wall - last.wall) - (now.instant - last.instant)
-        guard step > Self.wallStep || step < .zero - Self.wallStep else { return }
-        beginReplan(step, into: &effects)
+        wallDrift += (now.wall - last.wall) - (now.instant - last.instant)
+        if wallDrift > Self.wallStep || wallDrift < .zero - Self.wallStep { beginReplan(into: &effects) }
+        numbers.wall = now.wall + (.zero - wallDrift)
     }
 
-    /// Compares the clock with what it showed when the last batch of the former process was decided. How long there was
-    /// no broker is not known, so a step forward looks like a long rest, and backoffs that it ends are over; but a clock
-    /// that shows less was set back by at least the difference.
+    /// Compares the clock with what it should have shown when the last batch of the former process was decided. How long
+    /// there was no broker is not known, so a step forward looks like a long rest, and backoffs that it ends are over; but
+    /// a clock that shows less was set back by at least the difference.
     mutating func watchWallClock(since last: WallTime, to now: Moment, into effects: inout Effects) {
-        let step = now.wall - last
-        guard last != .none, step < .zero - Self.wallStep else { return }
-        beginReplan(step, into: &effects)
+        if last != .none { wallDrift = min(.zero, now.wall - last) }
+        if wallDrift < .zero - Self.wallStep { beginReplan(into: &effects) }
+        numbers.wall = now.wall + (.zero - wallDrift)
     }
 
-    private mutating func beginReplan(_ step: Duration, into effects: inout Effects) {
+    private mutating func beginReplan(into effects: inout Effects) {
+        let step = wallDrift
+        wallDrift = .zero
         guard lines.all.contains(where: { $0.counts.scheduled > 0 }) else { return }
         begin(
             OperationRow(

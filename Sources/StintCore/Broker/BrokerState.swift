@@ -61,6 +61,8 @@ package struct BrokerState: Sendable {
     /// When silence is next judged.
     var nextJudgement: Instant
     var lastTurn: Moment
+    /// How far the wall clock was moved against the other one since backoffs were last planned again.
+    var wallDrift: Duration = .zero
     /// When old answers are next forgotten.
     var nextForgetting: Instant
     /// When retention is next looked at.
@@ -87,7 +89,6 @@ package struct BrokerState: Sendable {
         openBatch = recovered.batch + 1
         durable = recovered.batch
         recover(recovered, at: now, into: &effects)
-        numbers.wall = now.wall
     }
 
     /// The caller handed the open batch out; what is decided from now on belongs to this one.

@@ -179,8 +179,8 @@ package struct BrokerNumbers: Hashable, Sendable {
     package var nextOperation: Int64 = 1
     /// The highest id ever stored among those that look like ids of the present (``JobID/isOfThePresent(at:)``).
     package var highestID: JobID = .least
-    /// The wall clock when the batch was decided; none before the first. A clock that shows less at the next start was
-    /// set back in between.
+    /// What the wall clock should have shown when the batch was decided: without the steps that were too small to plan
+    /// backoffs again. None before the first. A clock that shows less at the next start was set back.
     package var wall = WallTime.none
 
     package init() {}

@@ -51,10 +51,10 @@ struct Auditor {
         jobs.rows.allSatisfy { $0.state.isFinal || Self.waitsForItsTime($0, wall) }
     }
 
-    /// Someone wished for a time that has not come; or a backoff is late by a step of the clock that is small enough to be
-    /// left alone.
+    /// Someone wished for a time that has not come; or a backoff is late by steps of the clock that are small enough to be
+    /// left alone, those before it was planned and those after.
     static func waitsForItsTime(_ row: JobRow, _ wall: WallTime) -> Bool {
-        row.state == .scheduled && row.runAt > wall && (!row.isBackoff || row.runAt <= wall + BrokerState.wallStep)
+        row.state == .scheduled && row.runAt > wall && (!row.isBackoff || row.runAt <= wall + BrokerState.wallStep * 2)
     }
 
     func id(serial: Int64) -> JobID? { jobs[serial: serial]?.id }
@@ -109,7 +109,7 @@ struct Auditor {
             }
         }
         for write in batch.jobs { apply(write) }
-        vanished.removeAll { item in jobs[item.lease.id].map { $0.token == item.lease.token } ?? true }
+        vanished.removeAll { item in jobs[item.lease.id] == nil || batch.tellsHowEnded(item.lease) }
         ended += vanished.map(\.lease)
         (givenBack, blamed) = Self.silentEndings(of: batch, vanished: vanished, in: held)
         for (lease, worker) in vanished { held.ended(lease.token, worker: worker) }
@@ -293,4 +293,13 @@ struct Auditor {
     }
 
     private func problem(_ sentence: String) { broken.sentences.append(sentence) }
+}
+
+extension Batch {
+    /// Whether it keeps on record how the attempt ended; its job may have been granted again, and have ended again, since.
+    fileprivate func tellsHowEnded(_ lease: LeaseReference) -> Bool {
+        jobs.contains {
+            ($0.kind == .finish || $0.kind == .retire) && $0.row.token == lease.token && $0.row.id == lease.id
+        }
+    }
 }

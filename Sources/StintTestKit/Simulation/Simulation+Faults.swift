@@ -24,7 +24,7 @@ extension Simulation {
             events.add(.heals(.drains), at: now.instant + chance.milliseconds(20...300))
         case .brokerPaused: pauseBroker(pauseLength(&chance))
         case .wallClockStepped:
-            let step = chance.milliseconds(61_000...300_000)
+            let step = chance.milliseconds(10_000...300_000)
             stepWallClock(chance.percent(50) ? step : .zero - step, &chance)
         case .wallClockLeapt: stepWallClock(.seconds(chance.int(-10...10) * 366 * 86_400), &chance)
         case .commitFailed: broker.faults.failsCommit = true

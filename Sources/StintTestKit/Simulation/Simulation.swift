@@ -185,6 +185,7 @@ package final class Simulation {
     }
 
     func setWallClock(ahead offset: Duration) {
+        note("the wall clock moves by \(offset - wallOffset)")
         auditor.wallClockMoved(to: now.wall)
         wallOffset = offset
         pass(until: now.instant)

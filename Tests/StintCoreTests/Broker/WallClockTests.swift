@@ -38,16 +38,29 @@ import Testing
         broker.expectReady(job, after: wait)
     }
 
-    @Test("a minute is slewed, more is a step")
+    @Test("a minute is left alone, more is a step")
     func threshold() throws {
         var (broker, job, _) = try waiting()
         let before = try #require(broker.row(job)).runAt
         broker.stepWall(by: .seconds(60))
         while broker.step() != nil {}
         #expect(broker.row(job)?.runAt == before)
-        broker.stepWall(by: .milliseconds(60_001))
+        broker.stepWall(by: .milliseconds(1))
         while broker.step() != nil {}
         #expect(broker.row(job)?.runAt == before + .milliseconds(60_001))
+    }
+
+    @Test("small steps add up, also over restarts", arguments: [20, 50], [false, true])
+    func small(seconds: Int, restarts: Bool) throws {
+        var (broker, job, wait) = try waiting()
+        for _ in 0..<10 {
+            broker.stepWall(by: .seconds(-seconds))
+            if restarts { broker.restart() }
+            while broker.step() != nil {}
+        }
+        let row = try #require(broker.row(job))
+        let late = (row.runAt - broker.now.wall) - wait
+        #expect(late >= .zero - BrokerState.wallStep && late <= BrokerState.wallStep)
     }
 
     @Test("a time that a client wished for stays what it is")
