@@ -25,6 +25,8 @@ struct LifeSettings {
     /// Of ids, so many in a hundred are made by clocks that are a day ahead, or a little more or less: they are just of the
     /// future, or not any more.
     let idsOfTomorrow: Int
+    /// By how many milliseconds more or less.
+    let tomorrowSpread: Int
     var knowsTomorrow: Bool { idsOfTomorrow > 0 }
 
     init(_ plan: LifePlan) {
@@ -75,7 +77,8 @@ struct LifeSettings {
         settleGridNanoseconds = chance.pick([1_000, 2_000_000, 8_000_000, 30_000_000]) ?? 1_000
         slotsMax = chance.pick([3, 6, 15, 40]) ?? 6
         burst = chance.pick([1, 6, 25, 80]) ?? 1
-        idsOfTomorrow = chance.percent(15) ? chance.pick([2, 8, 30]) ?? 8 : 0
+        idsOfTomorrow = chance.percent(20) ? chance.pick([2, 8, 30]) ?? 8 : 0
+        tomorrowSpread = chance.pick([20, 200, 2_000]) ?? 200
         runMillisecondsMax = chance.pick([8, 30, 100]) ?? 30
         if chance.percent(20) { settings.defaultPolicy.line.jobs = chance.magnitude(Self.boundedRequest...200) }
         if chance.percent(20) {

@@ -149,8 +149,19 @@ extension Simulation {
         }
     }
 
+    /// Waits for what makes a worker say HELLO once more: late news of a connection that broke, and HELLOs that it said
+    /// while there was no broker, each of which takes a turn.
+    private func everybodyIsWelcome() {
+        let limit = max(now.instant, newsUntil) + settings.lease + settings.welcomeTakes(4 * liveWorkers.count)
+        let isWelcome = { (worker: WorkerProcess) in worker.session.phase == .serving }
+        while now.instant < limit, now.instant <= newsUntil || !liveWorkers.allSatisfy(isWelcome) {
+            run(until: now.instant + .milliseconds(200))
+        }
+    }
+
     /// Every worker gets work: workers take turns, so a few jobs for each reach all of them.
     private func everyWorkerIsFed() throws {
+        everybodyIsWelcome()
         let before = liveWorkers.map { ($0, $0.ranSinceHealing) }
         guard let client = liveClients.first else { return }
         var chance = Chance(plan.seed, .clients)

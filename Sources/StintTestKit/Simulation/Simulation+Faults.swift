@@ -19,9 +19,9 @@ extension Simulation {
             diskSlowness = max(diskSlowness, chance.percent(30) ? 100 : 1)
             guard chance.percent(40) else { return drainBroker() }
             // Whoever loses his connection before it finds a broker that takes nothing any more.
-            diskSlowness = max(diskSlowness, chance.int(100...400))
+            diskSlowness = max(diskSlowness, chance.int(100...600))
             for client in liveClients { breakConnection(client.link) }
-            events.add(.heals(.drains), at: now.instant + chance.milliseconds(20...300))
+            events.add(.heals(.drains), at: now.instant + chance.milliseconds(1...200))
         case .brokerPaused: pauseBroker(pauseLength(&chance))
         case .wallClockStepped:
             let step = chance.milliseconds(10_000...300_000)
@@ -48,13 +48,16 @@ extension Simulation {
         case .delayed:
             if let link = anyLink(&chance) { links[link].latencyMicroseconds = chance.magnitude(50...700_000) }
         case .peerNotReading:
-            guard let link = anyLink(&chance) else { return }
-            links[link].isBlocked = true
-            links[link].isSlow = chance.percent(30)
-            let length = chance.milliseconds(1...3_000)
-            events.add(.heals(.reads(link: link)), at: now.instant + length)
-            // Its process may have been stopped before that, and go on after it.
-            if links[link].side == .worker, chance.percent(40) { pause(workers[links[link].peer], length * 2) }
+            let (length, isSlow) = (chance.milliseconds(1...3_000), chance.percent(30))
+            // A host with several of them stops reading for all.
+            for _ in 0..<(chance.percent(30) ? 3 : 1) {
+                guard let link = anyLink(&chance) else { return }
+                links[link].isBlocked = true
+                links[link].isSlow = isSlow
+                events.add(.heals(.reads(link: link)), at: now.instant + length)
+                // Its process may have been stopped before that, and go on after it.
+                if links[link].side == .worker, chance.percent(40) { pause(workers[links[link].peer], length * 2) }
+            }
         case .noise: noise(&chance)
         case .workerKilled: if let worker = chance.pick(liveWorkers) { killWorker(worker) }
         case .workerPaused: if let worker = chance.pick(liveWorkers) { pause(worker, pauseLength(&chance)) }

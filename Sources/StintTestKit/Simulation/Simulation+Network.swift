@@ -117,6 +117,15 @@ extension Simulation {
         }
     }
 
+    /// What the broker sent arrives, if anything does, before its connection ends.
+    func deliverWhatIsUnderWay(_ link: Int) {
+        guard links[link].address != nil, links[link].toPeer.passage == .open else { return }
+        let generation = links[link].generation
+        while links[link].generation == generation, let frame = links[link].toPeer.frames.popFirst() {
+            deliver(frame, over: link)
+        }
+    }
+
     private func deliver(_ frame: Link.ToPeer, over link: Int) {
         switch links[link].side {
         case .worker: workers[links[link].peer].receive(frame, in: self)
@@ -149,6 +158,7 @@ extension Simulation {
         // The peer hears of it soon; now and then so late that it hears first from the broker, which does not know its
         // session any more.
         let late = network.percent(10) ? network.microseconds(50_000...3_000_000) : network.microseconds(10...50_000)
+        newsUntil = max(newsUntil, now.instant + late)
         events.add(.noticesBreak(link: link, generation: links[link].generation), at: now.instant + late)
         if reconnects {
             events.add(.connects(link: link), at: now.instant + network.microseconds(100...300_000))

@@ -243,7 +243,7 @@ extension Simulation {
         let truth = Self.start.wall + (now.instant - Self.start.instant)
         var skew = chance.percent(15) ? chance.int(-5_000...5_000) : 0
         if settings.knowsTomorrow, chance.percent(settings.idsOfTomorrow) {
-            skew = 86_400_000 + chance.int(-2_000...2_000)
+            skew = 86_400_000 + chance.int(-settings.tomorrowSpread...settings.tomorrowSpread)
         }
         return JobID(
             milliseconds: UInt64(truth.milliseconds + Int64(skew)), counter: UInt16(ids & 4_095),

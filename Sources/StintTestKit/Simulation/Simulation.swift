@@ -89,6 +89,8 @@ package final class Simulation {
     private(set) var isStuck = false
     /// Everything has healed; nothing fails any more.
     var isHealed = false
+    /// When the last peer hears that its connection broke.
+    var newsUntil = start.instant
     var network: Chance
     var handlers: Chance
     var process: Chance
@@ -219,7 +221,10 @@ package final class Simulation {
 
     func brokerHasDrained() {
         note("the broker has drained")
-        endBroker(after: process.milliseconds(1...500))
+        // What it said last arrives: its connections end behind it.
+        for link in links.indices { deliverWhatIsUnderWay(link) }
+        // And it stays away, for a new version or until somebody comes.
+        endBroker(after: process.milliseconds(process.percent(20) ? 1_000...11_000 : 1...500))
     }
 
     func endBroker(after downtime: Duration) {
