@@ -70,14 +70,14 @@ extension Simulation {
 
     /// A turn gave workers up: only those whose silence was as long as a lease, for a broker that listened all the while.
     func workersWereGivenUp() {
-        for worker in workers where worker.isGreeted(by: broker) && !worker.hasSaidGoodbye {
-            guard broker.turn.state.workers.slot(of: worker.instance) == nil else { continue }
+        for worker in workers where broker.turn.state.workers.slot(of: worker.instance) == nil {
+            defer { worker.wasGivenUp(at: now.instant) }
+            guard worker.isGreeted(by: broker), !worker.hasSaidGoodbye else { continue }
             let sign = max(worker.lastHeard(by: broker), broker.listensSince)
             expect(
                 now.instant >= sign + settings.lease,
                 "\(worker.name) is given up \(now.instant - sign) after its last sign of life, or after nobody listened"
             )
-            worker.wasGivenUp()
         }
     }
 

@@ -53,6 +53,7 @@ final class WorkerProcess {
     private(set) var checkpoints: [UInt64: LeaseReference] = [:]
     /// When the broker's process last read a frame of the present connection, and which process that was.
     private(set) var heardAt = Instant(nanoseconds: 0)
+    private var givenUpAt = Instant(nanoseconds: 0)
     private var heardBy = 0
     private var greeted: (session: UInt64, life: Int, address: PeerAddress?) = (0, 0, nil)
     /// The last HELLO that a process of the broker read, and when.
@@ -113,7 +114,8 @@ final class WorkerProcess {
     /// The broker's WELCOME leaves: its session is known from its HELLO on. One that is not answered begins none, because
     /// there were too many.
     func isWelcomed(session: UInt64, at address: PeerAddress, life: Int) {
-        guard hello.session == session else { return }
+        // One that waited for the disk may begin a session that is over.
+        guard hello.session == session, hello.at > givenUpAt else { return }
         greeted = (session, life, address)
         wasSent(session: session, at: hello.at, address: address, life: life)
     }
@@ -136,7 +138,10 @@ final class WorkerProcess {
     }
 
     /// What it still says in its session is heard by nobody.
-    func wasGivenUp() { greeted.life = 0 }
+    func wasGivenUp(at instant: Instant) {
+        greeted.life = 0
+        givenUpAt = instant
+    }
 
     func isGreeted(by broker: BrokerProcess) -> Bool { greeted.life == broker.life }
 
