@@ -306,7 +306,8 @@ final class ClientProcess {
         }
         switch wish {
         case .enqueue(let ids, _, let isConflict):
-            world.expect(isConflict, "the enqueue of \(ids) was refused: \(refusal.message)")
+            world.expect(
+                isConflict || world.mayBeAnother(ids), "the enqueue of \(ids) was refused: \(refusal.message)")
             for id in ids.dropFirst() { world.ledger.refused.insert(id) }
         case .nonsense: world.expect(refusal.code == .invalid, "nonsense was refused as \(refusal.code)")
         case .get(let id, let known):

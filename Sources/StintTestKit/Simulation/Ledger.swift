@@ -81,6 +81,8 @@ struct Ledger {
     var carriedOutDiscards: Set<RequestID> = []  // for lookup only
     /// Jobs of requests that were refused as a whole.
     var refused: Set<JobID> = []  // for lookup only
+    /// Jobs whose id somebody offered for another job.
+    var contradicted: Set<JobID> = []  // for lookup only
     var problems: [String] = []
 
     subscript(id: JobID) -> Job? { places[id].map { jobs[Int($0)] } }

@@ -186,6 +186,7 @@ extension Simulation {
         var ids = [job.id]
         var groups = [SimulatedBroker.group([job.id], type: job.type, payload: payload)]
         if isConflict {
+            ledger.contradicted.insert(job.id)
             // What comes with it is not stored either.
             let other = freshID(&chance)
             ledger.offered(other, type: job.type, mayBeRemoved: settings.keepsFew)
@@ -276,6 +277,9 @@ extension Simulation {
     }
 
     func mayBeGone(_ ids: [JobID]) -> Bool { ids.contains { ledger[$0]?.mayBeRemoved ?? true } }
+
+    /// The job was removed after its time, and another one with its id came first.
+    func mayBeAnother(_ ids: [JobID]) -> Bool { mayBeGone(ids) && ids.contains(where: ledger.contradicted.contains) }
 
     func isConsistent(_ status: Stint_V1_StatusAnswer) {
         var sum = Stint_V1_StateCounts()

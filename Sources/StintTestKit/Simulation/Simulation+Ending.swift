@@ -68,7 +68,9 @@ extension Simulation {
     }
 
     private var isDone: Bool {
-        guard broker.isQuiet, liveClients.allSatisfy(\.isAnswered) else { return false }
+        guard broker.isQuiet, liveClients.allSatisfy({ $0.isAnswered && links[$0.link].toPeer.frames.isEmpty }) else {
+            return false
+        }
         guard liveWorkers.allSatisfy({ $0.isIdle && $0.isGreeted(by: broker) }) else { return false }
         return broker.turn.state.operations.all.isEmpty && auditor.isAllOver(at: now.wall)
     }
