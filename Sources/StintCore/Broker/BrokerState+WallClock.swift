@@ -4,7 +4,7 @@
 
 extension BrokerState {
     /// How far the wall clock has to be moved against the other one to have been set; less is left alone, until it adds up
-    /// to as much. So a backoff ends at most twice as long too early or too late: moved by so much before it was planned,
+    /// to as much. So a backoff ends at most twice as long too late: the clock was moved by so much before it was planned,
     /// and by so much after.
     package static let wallStep: Duration = .seconds(60)
 
