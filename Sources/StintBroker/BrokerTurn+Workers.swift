@@ -19,8 +19,13 @@ extension BrokerTurn {
                 message: message, session: session, peer: peer, bytes: frame.count, user: user)
             if workers.session(at: peer) != nil { judge(.useless, .workers, peer) }
             if workerHellos.admits(at: now.instant) { return greet(worker: hello, principal, now) }
-            // What is late must not wait: its worker may be gone when its turn comes, and would be taken for a new one.
-            if isOutdated(said, by: user) { return sayHello(to: .worker(session), peer) }
+            if let instance = knownInstance(said, by: user) {
+                // What is late must not wait: its worker may be gone when its turn comes, and would be taken for a new one.
+                if state.isOutdated(instance, incarnation: said.incarnation) {
+                    return sayHello(to: .worker(session), peer)
+                }
+                state.waits(instance, at: now)
+            }
             refusals.add(.hellos)
             if !workerHellos.add(hello) { judge(.useless, .workers, peer) }
             return
@@ -40,11 +45,11 @@ extension BrokerTurn {
         absorb()
     }
 
-    /// Whether the life that speaks has said a later HELLO. Of the worker of another key nothing is told.
-    private func isOutdated(_ hello: Stint_V1_WorkerHello, by user: UserID?) -> Bool {
-        guard let bits = try? hello.instance.id(field: "worker_hello.instance") else { return false }
+    /// Which of the workers of its key it is that speaks; nil for a new one. Of those of other keys nothing is told.
+    private func knownInstance(_ hello: Stint_V1_WorkerHello, by user: UserID?) -> InstanceID? {
+        guard let bits = try? hello.instance.id(field: "worker_hello.instance") else { return nil }
         let instance = InstanceID(high: bits.high, low: bits.low)
-        return owners[instance] == user && state.isOutdated(instance, incarnation: hello.incarnation)
+        return owners[instance] == user && state.workers.slot(of: instance) != nil ? instance : nil
     }
 
     mutating func greet(worker waiting: HelloGate.Waiting, _ principal: Principal, _ now: Moment) {

@@ -127,13 +127,45 @@ import Testing
         #expect(broker.turn.state.workers.count == 0)
     }
 
+    // Seed 343787, by reading along: where many came back at once, those behind lost what they ran while they waited.
+    @Test("a worker whose HELLO waits for its turn lives, and keeps what it runs")
+    func helloWaits() {
+        var settings = BrokerState.Settings()
+        settings.bounds.hellosPerSecond = 1
+        let broker = SimulatedBroker(seed: 1, settings: settings)
+        let alice = broker.join("alice", slots: 1)
+        let job = broker.enqueue()
+        let leased = broker.turn.state.jobs[job]?.lease.token
+        #expect(leased != nil && broker.turn.state.jobs[job]?.place == .leased)
+        broker.advance(by: .seconds(1))
+        let lease = broker.turn.state.settings.lease
+        let others = Int(lease.inMilliseconds / 1_000) * 3
+        for number in 1...others { broker.deliver(fromWorker: newcomer(number), at: broker.freshAddress()) }
+        let address = broker.freshAddress()
+        for number in 1...others - 2 {
+            let session = alice.session.value &+ UInt64(number)
+            broker.deliver(fromWorker: hello(alice, UInt32(number + 1), session: session), at: address)
+            broker.run()
+            broker.advance(by: .seconds(1))
+        }
+        #expect(broker.turn.state.jobs[job]?.lease.token == leased)
+    }
+
+    private func newcomer(_ number: Int) -> [UInt8] {
+        hello(named: "newcomer-\(number)", Data(repeating: UInt8(number), count: 16), 1, session: UInt64(number))
+    }
+
     private func hello(_ worker: SimulatedPeer, _ incarnation: UInt32, session: UInt64) -> [UInt8] {
+        hello(named: worker.name, Data(worker.instance), incarnation, session: session)
+    }
+
+    private func hello(named name: String, _ instance: Data, _ incarnation: UInt32, session: UInt64) -> [UInt8] {
         var hello = Stint_V1_WorkerHello()
         hello.protocolMin = 1
         hello.protocolMax = 1
-        hello.instance = Data(worker.instance)
+        hello.instance = instance
         hello.incarnation = incarnation
-        hello.name = worker.name
+        hello.name = name
         hello.pool = "pool"
         hello.slots = 1
         var type = Stint_V1_ServedType()

@@ -41,6 +41,12 @@ extension BrokerState {
         return incarnation <= workers[worker].incarnation
     }
 
+    /// The worker says HELLO, and has to wait until others were greeted: it lives, whatever it holds.
+    package mutating func waits(_ instance: InstanceID, at now: Moment) {
+        guard let worker = workers.slot(of: instance) else { return }
+        workers[worker].heardAt = now.instant
+    }
+
     /// A worker begins a session. Leases that it names are moved to the new session; every other lease of its instance
     /// returns to ready at once, without an attempt: within one session nothing is unseen, so what a HELLO does not
     /// name never reached the worker.

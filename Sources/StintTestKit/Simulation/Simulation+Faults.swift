@@ -24,6 +24,7 @@ extension Simulation {
             events.add(.heals(.drains), at: now.instant + chance.milliseconds(1...200))
         case .brokerPaused: pauseBroker(pauseLength(&chance))
         case .wallClockStepped:
+            if chance.percent(25) { return creep(&chance) }
             let step = chance.milliseconds(10_000...300_000)
             stepWallClock(chance.percent(50) ? step : .zero - step, &chance)
         case .wallClockLeapt: stepWallClock(.seconds(chance.int(-10...10) * 366 * 86_400), &chance)
@@ -102,6 +103,15 @@ extension Simulation {
         guard client.pausedUntil == nil else { return }
         client.pausedUntil = now.instant + length
         events.add(.heals(.wakesClient(client.index)), at: now.instant + length)
+    }
+
+    /// Somebody sets the clock back, or ahead, again and again, by less than what counts as a step.
+    private func creep(_ chance: inout Chance) {
+        let seconds = chance.percent(70) ? -50 : 50
+        let apart = chance.milliseconds(1...200)
+        for number in 0..<6 {
+            events.add(.heals(.wallClock(.seconds(seconds))), at: now.instant + apart * number)
+        }
     }
 
     private func stepWallClock(_ step: Duration, _ chance: inout Chance) {
@@ -208,6 +218,7 @@ extension Simulation {
         case .breaksAgain(let link, let generation):
             if links[link].generation == generation { breakConnection(link, doubled: true) }
         case .wallClock(let step):
+            guard !isHealed else { return }
             setWallClock(ahead: wallOffset + step)
             auditor.wallClockMoved(to: now.wall)
         case .isHonest(let worker): workers[worker].isLying = false
