@@ -19,7 +19,7 @@ extension BrokerTurn {
                 message: message, session: session, peer: peer, bytes: frame.count, user: user)
             if workers.session(at: peer) != nil { judge(.useless, .workers, peer) }
             if workerHellos.admits(at: now.instant) { return greet(worker: hello, principal, now) }
-            if let instance = knownInstance(said, by: user) {
+            if let instance = instance(said, by: user) {
                 // What is late must not wait: its worker may be gone when its turn comes, and would be taken for a new one.
                 if state.isOutdated(instance, incarnation: said.incarnation) {
                     return sayHello(to: .worker(session), peer)
@@ -45,11 +45,11 @@ extension BrokerTurn {
         absorb()
     }
 
-    /// Which of the workers of its key it is that speaks; nil for a new one. Of those of other keys nothing is told.
-    private func knownInstance(_ hello: Stint_V1_WorkerHello, by user: UserID?) -> InstanceID? {
+    /// The life that speaks, known or new; nil when it belongs to another key, because nothing is told of that.
+    private func instance(_ hello: Stint_V1_WorkerHello, by user: UserID?) -> InstanceID? {
         guard let bits = try? hello.instance.id(field: "worker_hello.instance") else { return nil }
         let instance = InstanceID(high: bits.high, low: bits.low)
-        return owners[instance] == user && state.workers.slot(of: instance) != nil ? instance : nil
+        return isOfAnotherKey(instance, than: user) ? nil : instance
     }
 
     mutating func greet(worker waiting: HelloGate.Waiting, _ principal: Principal, _ now: Moment) {

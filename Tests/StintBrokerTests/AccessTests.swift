@@ -120,6 +120,29 @@ import Testing
         #expect(try broker.store.makeReader().row(lease.id)?.state == .completed)
     }
 
+    // Whose a life is, is not on the disk.
+    @Test("a worker with a key lives while its HELLO waits, also at a broker that was started anew")
+    func waitsAfterRestart() throws {
+        var settings = BrokerState.Settings()
+        settings.bounds.hellosPerSecond = 1
+        let broker = try KeyedBroker([producer, worker, other], settings: settings)
+        let pool = broker.connect(worker), web = broker.connect(producer)
+        try broker.hello(worker: pool, types: ["a"])
+        try broker.hello(client: web)
+        _ = try broker.enqueue("a", from: web)
+        let lease = try #require(try leases(broker, pool).first)
+        try broker.restart()
+        let seconds = UInt32(settings.lease.inMilliseconds / 1_000) * 3
+        for _ in 0..<seconds + 2 { try broker.hello(worker: broker.connect(other), types: ["a"]) }
+        for second in 0..<seconds {
+            var again = broker.connect(worker)
+            again.instance = pool.instance
+            try broker.hello(worker: again, types: ["a"], incarnation: 2 + second)
+            try broker.advance(by: .seconds(1))
+        }
+        #expect(broker.turn.state.leased(lease.id, under: lease.token) != nil)
+    }
+
     // MARK: Revocation
 
     @Test("a revoked worker is told, loses its leases at once without an attempt, and settles nothing more")

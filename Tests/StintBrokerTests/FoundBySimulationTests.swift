@@ -110,9 +110,7 @@ import Testing
     // Seed 622941: it waited for its turn, the worker drained and ended, and it was let in as a new one and given jobs.
     @Test("a HELLO that arrives after a later one does not wait until its worker is gone")
     func lateHelloWaits() throws {
-        var settings = BrokerState.Settings()
-        settings.bounds.hellosPerSecond = 1
-        let broker = SimulatedBroker(seed: 1, settings: settings)
+        let broker = greetingOneASecond()
         let alice = broker.join("alice", slots: 1)
         broker.advance(by: .seconds(2))
         let address = broker.freshAddress()
@@ -130,9 +128,7 @@ import Testing
     // Seed 343787, by reading along: where many came back at once, those behind lost what they ran while they waited.
     @Test("a worker whose HELLO waits for its turn lives, and keeps what it runs")
     func helloWaits() {
-        var settings = BrokerState.Settings()
-        settings.bounds.hellosPerSecond = 1
-        let broker = SimulatedBroker(seed: 1, settings: settings)
+        let broker = greetingOneASecond()
         let alice = broker.join("alice", slots: 1)
         let job = broker.enqueue()
         let leased = broker.turn.state.jobs[job]?.lease.token
@@ -149,6 +145,12 @@ import Testing
             broker.advance(by: .seconds(1))
         }
         #expect(broker.turn.state.jobs[job]?.lease.token == leased)
+    }
+
+    private func greetingOneASecond() -> SimulatedBroker {
+        var settings = BrokerState.Settings()
+        settings.bounds.hellosPerSecond = 1
+        return SimulatedBroker(seed: 1, settings: settings)
     }
 
     private func newcomer(_ number: Int) -> [UInt8] {

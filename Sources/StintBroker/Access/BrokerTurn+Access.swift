@@ -80,6 +80,12 @@ extension BrokerTurn {
 
     // MARK: Workers
 
+    /// An instance is random and only its worker and the broker know it; who says it first owns it.
+    func isOfAnotherKey(_ instance: InstanceID, than user: UserID?) -> Bool {
+        guard let owner = owners[instance] else { return false }
+        return owner != user && state.workers.slot(of: instance) != nil
+    }
+
     /// Leaves out the types that the worker's key may not take, to be named in WELCOME.
     ///
     /// - Returns: Why the worker is refused: nothing is left, or its life is another key's.
@@ -87,8 +93,7 @@ extension BrokerTurn {
         _ hello: inout WorkerHello, _ session: SessionID, _ user: UserID?, _ principal: Principal, at now: Moment
     ) -> Refusal? {
         guard let user else { return nil }
-        // An instance is random and only its worker and the broker know it; who says it first owns it.
-        if let owner = owners[hello.instance], owner != user, state.workers.slot(of: hello.instance) != nil {
+        if isOfAnotherKey(hello.instance, than: user) {
             refusals.add(.forbidden)
             audit.counted(.denied, who: principal.name, what: "take over the worker of another key", at: now)
             return Refusal(.forbidden, "another key began the life of this worker; start it anew")

@@ -15,13 +15,25 @@ final class KeyedBroker {
     private(set) var keys: [KnownKey]
     private(set) var sent: [(to: PeerAddress, message: Stint_V1_Envelope.OneOf_Message)] = []
 
-    init(_ keys: [KnownKey]) throws {
+    private let settings: BrokerState.Settings
+
+    init(_ keys: [KnownKey], settings: BrokerState.Settings = .init()) throws {
         self.keys = keys
-        let recovered = try store.recover(at: now.wall)
-        turn = BrokerTurn(
-            recovered, configuration: .init(seed: 1, keys: try KnownKeys(keys)), reader: try store.makeReader(),
-            at: now)
+        self.settings = settings
+        turn = try Self.open(store, keys, settings, at: now)
     }
+
+    private static func open(
+        _ store: MemoryStore, _ keys: [KnownKey], _ settings: BrokerState.Settings, at now: Moment
+    ) throws -> BrokerTurn {
+        BrokerTurn(
+            try store.recover(at: now.wall),
+            configuration: .init(settings: settings, seed: 1, keys: try KnownKeys(keys)),
+            reader: try store.makeReader(), at: now)
+    }
+
+    /// The process ends, and the next one begins with what is on the disk.
+    func restart() throws { turn = try Self.open(store, keys, settings, at: now) }
 
     static func key(
         _ name: String, _ role: Role, types: [String]? = nil, children: [String]? = nil, expiresAt: WallTime? = nil
@@ -115,14 +127,15 @@ final class KeyedBroker {
 
     // MARK: Messages
 
-    func hello(worker connection: Connection, types: [String], slots: Int = 4) throws
+    @discardableResult
+    func hello(worker connection: Connection, types: [String], slots: Int = 4, incarnation: UInt32 = 1) throws
         -> [Stint_V1_Envelope.OneOf_Message]
     {
         var hello = Stint_V1_WorkerHello()
         hello.protocolMin = 1
         hello.protocolMax = 1
         hello.instance = Data(JobID(high: connection.instance.high, low: connection.instance.low))
-        hello.incarnation = 1
+        hello.incarnation = incarnation
         hello.name = "w"
         hello.pool = "p"
         hello.slots = UInt32(slots)
