@@ -32,17 +32,17 @@ struct Crew: Sendable {
     /// Ends the load, waits until no job is under way, ends the rest politely, and judges.
     ///
     /// - Parameters:
-    ///   - limit: How long the jobs may take from the end of the load.
+    ///   - patience: How long it may take, from the end of the load on, until fewer jobs are under way than before.
     ///   - prefix: A program that runs another where the broker can be reached; see ``TwoHosts``.
     ///   - beforeStopping: The jobs are over, and the cluster is still there.
     ///   - beforeJudging: Everything has stopped; brings the store to where the judge looks.
     func finish(
-        drainedWithin limit: Duration = .seconds(120), askingFrom prefix: [String] = [],
+        patience: Duration = .seconds(120), askingFrom prefix: [String] = [],
         beforeStopping: () async throws -> Void = {}, beforeJudging: () async throws -> Void = {}
     ) async throws -> (judge: Judge, figures: Figures) {
         try await loader?.process.terminate()
         let start = ContinuousClock.now
-        try await rig.drain(within: limit, askingFrom: prefix)
+        try await rig.drain(patience: patience, askingFrom: prefix)
         let drain = (ContinuousClock.now - start) / .seconds(1)
         try await beforeStopping()
         for seat in workers + [shell].compactMap({ $0 }) + [broker] {
@@ -67,12 +67,14 @@ struct Judgement: Error {
 extension Rig {
     /// Waits until no job is under way and none is to come; see ``Drain``.
     ///
-    /// - Throws: ``Broken`` when that takes too long.
-    func drain(within limit: Duration, askingFrom prefix: [String] = []) async throws {
+    /// - Parameter patience: How long nothing may go on.
+    /// - Throws: ``Broken`` when nothing does.
+    func drain(patience: Duration, askingFrom prefix: [String] = []) async throws {
         let drain = try start(
-            "drain", [Self.driver, "drain", "--seconds", "\(Int(limit / .seconds(1)))"], prefix: prefix,
+            "drain", [Self.driver, "drain", "--patience", "\(Int(patience / .seconds(1)))"], prefix: prefix,
             environment: peer("driver").merging(["STINT_CLIENTS": clients]) { $1 })
-        guard try await drain.end(within: limit + .seconds(30)) == .exited(0) else {
+        // The drain has a limit of its own; this one is only there so that a test cannot hang.
+        guard try await drain.end(within: .seconds(3_600)) == .exited(0) else {
             let log = (try? String(contentsOfFile: path("logs/drain"), encoding: .utf8)) ?? ""
             throw Broken(log.isEmpty ? "the drain ended without a word" : log)
         }

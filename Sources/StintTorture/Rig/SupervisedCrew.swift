@@ -37,10 +37,10 @@ struct SupervisedCrew: Sendable {
         }
     }
 
-    /// As ``Crew/finish(drainedWithin:)``.
+    /// As ``Crew/finish(patience:)``.
     func finish() async throws -> (judge: Judge, figures: Figures) {
         try await loader.process.terminate()
-        try await rig.drain(within: .seconds(120))
+        try await rig.drain(patience: .seconds(120))
         try supervisor.expectAlive()
         try await supervisor.process.terminate(within: .seconds(90))
         let judge = try Judge(rig)

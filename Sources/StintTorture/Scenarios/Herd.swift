@@ -40,7 +40,7 @@ extension Scenario {
         let death = ContinuousClock.now
         figures["enqueue_ms_p99_meanwhile"] = .number(try await pulse.enqueueMilliseconds(for: .seconds(8)))
         let crew = Crew(rig: rig, broker: broker, workers: [survivor], shell: nil, loader: nil)
-        try await rig.drain(within: .seconds(120))
+        try await rig.drain(patience: .seconds(120))
         figures["all_done_after_s"] = .seconds((ContinuousClock.now - death) / .seconds(1))
         for process in herd { try await process.end(within: .seconds(10)) }
         figures.add(try await crew.finish().figures)

@@ -53,7 +53,7 @@ struct Soak: AsyncParsableCommand {
         var figures = torment.figures
         figures["hours"] = .text(String(format: "%.2f", (ContinuousClock.now - start) / .seconds(3_600)))
         figures.add(gauge.figures)
-        figures.add(try await crew.finish(drainedWithin: .seconds(300)).figures)
+        figures.add(try await crew.finish(patience: .seconds(300)).figures)
         return figures
     }
 }

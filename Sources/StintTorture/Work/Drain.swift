@@ -8,23 +8,30 @@ struct Drain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Waits for the end of the torture's jobs.", shouldDisplay: false)
 
-    @Option var seconds: Int
+    /// In seconds: how long it may take until fewer jobs are under way than ever before. Then it begins anew, for how long
+    /// all of them take together depends on how many the faults have left.
+    @Option var patience: Int
 
-    /// - Throws: ``Broken`` when that takes too long: work that never ends is as bad as work that is lost.
+    /// - Throws: ``Broken`` when nothing goes on for so long: work that never ends is as bad as work that is lost.
     func run() async throws {
         let client = try StintClient()
         defer { client.close() }
-        let deadline = ContinuousClock.now + .seconds(seconds)
+        var deadline = ContinuousClock.now + .seconds(patience)
+        var fewest = Int.max
         var last = "no broker answered"
         while ContinuousClock.now < deadline {
             if let status = try? await client.status(timeout: .seconds(3)) {
-                if status.counts.unfinished == 0 { return }
                 let counts = status.counts
+                if counts.unfinished == 0 { return }
+                if counts.unfinished < fewest {
+                    fewest = counts.unfinished
+                    deadline = ContinuousClock.now + .seconds(patience)
+                }
                 last =
                     "\(counts.waiting) waiting, \(counts.scheduled) scheduled, \(counts.ready) ready, \(counts.leased) leased"
             }
             try await Task.sleep(for: .milliseconds(100))
         }
-        throw Broken("\(seconds) s after the last fault there still was work under way: \(last)")
+        throw Broken("after the last fault the work under way did not get less for \(patience) s: \(last)")
     }
 }
