@@ -79,7 +79,8 @@ let package = Package(
         .target(
             name: "StintWire", dependencies: ["StintCore", protobuf], exclude: ["Proto"], swiftSettings: strict),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
-        .target(name: "StintTransport", dependencies: ["CZeroMQ"], swiftSettings: strict),
+        .target(
+            name: "StintTransport", dependencies: ["CZeroMQ", collections("DequeModule")], swiftSettings: strict),
         .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .target(
             name: "StintStore",

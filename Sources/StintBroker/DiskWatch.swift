@@ -26,10 +26,10 @@ final class DiskWatch: Sendable {
         repeat {
             if round % Self.roundsPerCount == 0 { facts.filesOpen = OpenFiles.count() }
             room.judge(&facts)
-            facts.memoryBytes = MemoryWatch.resident
+            facts.memoryBytes = ResidentMemory.bytes
             if giveBack.isDue(resident: facts.memoryBytes) {
                 FreedMemory.giveBack()
-                facts.memoryBytes = MemoryWatch.resident
+                facts.memoryBytes = ResidentMemory.bytes
                 giveBack.done(resident: facts.memoryBytes)
             }
             control.host = facts

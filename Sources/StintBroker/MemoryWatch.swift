@@ -10,12 +10,6 @@ struct MemoryWatch: Sendable {
     /// - Parameter most: Nil: three quarters of what this process may have at all.
     init(most: UInt64?) { self.most = most ?? Self.available.map { $0 / 4 * 3 } ?? UInt64(Int64.max) }
 
-    /// The resident memory of this process; 0 where /proc does not tell.
-    static var resident: UInt64 {
-        guard let pages = words(of: "/proc/self/statm").dropFirst().first.flatMap({ UInt64($0) }) else { return 0 }
-        return pages * UInt64(sysconf(Int32(_SC_PAGESIZE)))
-    }
-
     /// What the host has, or less where a control group says so.
     static var available: UInt64? {
         let host = words(of: "/proc/meminfo").dropFirst().first.flatMap { UInt64($0) }.map { $0 * 1_024 }

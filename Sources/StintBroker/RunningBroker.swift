@@ -68,6 +68,7 @@ final class RunningBroker: Sendable {
         let memory = MemoryWatch(most: configuration.memoryBytesMax.map { UInt64($0) })
         let limits = SocketLimits(files: OpenFiles.raiseLimit().map { Int(clamping: $0.now) }, memoryMax: memory.most)
         limits.warn(logger)
+        OpenFiles.makeRoom(for: limits.files)
         let entrance = try Self.entrance(configuration.security, limits, control, logger)
         let recovered = try store.recover(at: BrokerLoop.now().wall)
         logger.info(

@@ -10,6 +10,9 @@ struct SocketLimits: Sendable {
     /// Open files that all of them together could use, when the system allows fewer.
     let filesMissing: (allowed: Int, wanted: Int)?
 
+    /// Open files when all connections are there.
+    var files: Int { workers.connections.connectionsMax + clients.connections.connectionsMax + Self.ownFiles }
+
     /// Files that are kept for the store, the log, and connections that are just being ended.
     static let ownFiles = 256
 

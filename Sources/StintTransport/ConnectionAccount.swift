@@ -8,6 +8,8 @@ struct ConnectionAccount {
     /// A session stands behind it.
     var isVouchedFor = false
     var isCut = false
+    /// It said nothing for too long.
+    var isSilent = false
     /// What it held when it was last judged, and how much of that was a message that had not ended.
     private(set) var held: UInt64 = 0
     private(set) var unfinished: UInt64 = 0
@@ -71,9 +73,6 @@ struct ConnectionAccount {
         drainsAtMeasure = drains
         return (cameIn, isDrained)
     }
-
-    /// What of so many bytes that arrived was not handed out.
-    func remainder(of arrived: UInt64) -> UInt64 { arrived - min(arrived, explained) }
 
     /// A large frame was given to libzmq.
     mutating func send(bytes: Int) { sent += UInt64(bytes) }

@@ -1,4 +1,5 @@
 import CZeroMQ
+import DequeModule
 import Glibc
 
 /// Why a connection was ended.
@@ -79,29 +80,39 @@ final class ConnectionGuard {
     private var guests = 0
     /// How often the socket was found empty.
     private var drains: UInt64 = 0
-    private var nextLook: Int64 = 0
+    /// When the next look is due, and when the last one was.
+    private(set) var nextLook: Int64 = 0
+    private var lastLook: Int64 = 0
     /// The next look comes sooner than usual.
     private var isBusy = false
     /// Those still to be judged in this round.
     private var round: [Int32] = []
     private var heavy: [Int32] = []
+    /// Those that said nothing for too long and are to be ended.
+    private var silent: Deque<(descriptor: Int32, number: UInt64)> = []
+    /// The least that the process took since all were judged at once.
+    private var leastResident = UInt64.max
     private var cuts: [ConnectionCut] = []
     private var tarpit = Tarpit()
 
+    /// Between two looks, while few are connected and little comes in.
     static let interval: Int64 = 100_000_000
-    /// While so many bytes come in between two looks, they are so much closer together: what a peer can fill until it is
-    /// judged is what the link carries in two of them.
-    private static let busyInterval: Int64 = 15_000_000
-    private static let busyBytes: UInt64 = 16 * 1_048_576
+    /// Judging a connection takes a call of the system or two, and ending one costs libzmq's thread some 20 µs. Who is honest
+    /// waits meanwhile, so a look does little and there are the more of them: up to a thousand are all judged ten times a
+    /// second, ten thousand once.
+    private static let judgedPerLook = 64
+    private static let closeInterval: Int64 = 6_250_000
+    /// While much comes in, or there is more to end than one look may, looks are as close together as this: what a peer can
+    /// fill until it is judged is what the link carries in two of them.
+    private static let busyInterval: Int64 = 3_000_000
+    private static let judgedPerBusyLook = 32
+    private static let endedPerLook = 16
+    private static let busyBytesPerSecond: Int64 = 160 * 1_048_576
     /// A connection on which more came in since its last look is looked at in the next one, however many others there are.
-    private static let heavyBytes: UInt64 = 1_048_576
-    /// Each takes a call of the system or two, so many are spread over several looks; up to ten thousand are all judged
-    /// once a second.
-    private static let judgedPerLook = 512...1_024
-    private static let judgedPerBusyLook = 128
-    private static let looksPerRound = 10
-    /// Ending one costs libzmq's thread some 20 µs, and who is honest waits meanwhile; the rest is ended in the next look.
-    private static let endedPerLook = 64
+    private static let heavyBytes: UInt64 = 262_144
+    /// When the process has grown by so much, all connections are judged at once, although it takes milliseconds: whoever
+    /// fills its memory may be any of thousands.
+    private static let growth: UInt64 = 64 * 1_048_576
     private static let goneMax = 65_536
 
     /// To be called before the router is bound, so that nobody is missed.
@@ -211,7 +222,7 @@ final class ConnectionGuard {
         guard let descriptor = descriptors[peer], connections[descriptor]?.isCut == false else { return }
         connections[descriptor]?.isCut = true
         ended += 1
-        Self.end(descriptor)
+        disconnect(descriptor)
     }
 
     // MARK: Looks
@@ -219,19 +230,24 @@ final class ConnectionGuard {
     /// Does what is due. Returns why connections were ended since the last call.
     func look(at now: Int64) -> [ConnectionCut] {
         guard now >= nextLook else { return taken() }
-        nextLook = now + Self.interval
+        defer { lastLook = now }
         // A socket that is never found empty must not make it grow without end; who is forgotten here costs a little more.
         if gone.count > Self.goneMax {
             gone.removeAll()
             outcasts.removeAll()
         }
         takeNews(at: now)
-        endStuck(at: now)
+        tarpit.look(at: now)
         let isCrowded = connections.count > limits.connectionsMax && makeRoom(at: now)
         isBusy = judge(at: now) || isCrowded
-        if isBusy { nextLook = now + Self.busyInterval }
+        nextLook = now + (isBusy ? Self.busyInterval : interval)
         if let counter { cuts += repeatElement(.tooMany, count: counter.takeTurnedAway()) }
         return taken()
+    }
+
+    private var interval: Int64 {
+        let due = Self.interval * Int64(Self.judgedPerLook) / Int64(max(connections.count, Self.judgedPerLook))
+        return max(due, Self.closeInterval)
     }
 
     private func taken() -> [ConnectionCut] {
@@ -271,7 +287,7 @@ final class ConnectionGuard {
         let excess = connections.count - ended - limits.connectionsMax
         guard excess > 0 else { return false }
         // The more there are, the more go at once, so that nobody can connect faster than others are ended.
-        var left = min(excess, max(Self.endedPerLook, excess / 4))
+        var left = min(excess, max(Self.endedPerLook, excess / Self.endedPerLook))
         while left > 0, oldest < strangers.count {
             let stranger = strangers[oldest]
             oldest += 1
@@ -304,13 +320,15 @@ final class ConnectionGuard {
     /// Judges those whose turn it is. Returns whether the next look should be soon: much came in, or there is more to end.
     private func judge(at now: Int64) -> Bool {
         var cameIn: UInt64 = 0
-        var silent = 0
         if round.isEmpty {
             boundTheSum(at: now)
             round = Array(connections.keys)
         }
-        let share = min(Self.judgedPerLook.upperBound, connections.count / Self.looksPerRound + 1)
-        let most = isBusy ? Self.judgedPerBusyLook : max(Self.judgedPerLook.lowerBound, share)
+        var most = isBusy ? Self.judgedPerBusyLook : Self.judgedPerLook
+        if hasGrown {
+            round = Array(connections.keys)
+            most = round.count
+        }
         let soon = heavy
         heavy.removeAll(keepingCapacity: true)
         for descriptor in round.suffix(most) + soon {
@@ -324,16 +342,41 @@ final class ConnectionGuard {
             if more > Self.heavyBytes { heavy.append(descriptor) }
             // What it said would have been handed out when the socket was read to its end.
             if connection.peer == nil, isDrained, now - connection.arrivedAt > limits.silenceMax {
-                silent += 1
-                if silent <= Self.endedPerLook { cut(descriptor, .silent, at: now) } else { heavy.append(descriptor) }
+                if !connection.isSilent { silent.append((descriptor, connection.number)) }
+                connections[descriptor]?.isSilent = true
             } else if connection.heldFrames > limits.heldFramesMax {
                 cut(descriptor, .tooMuchHeld, sticks: true, at: now)
-            } else if connection.held > (isDrained ? limits.unfinishedBytesMax : limits.heldBytesMax) {
+            } else if isDrained, connection.held > limits.unfinishedBytesMax {
+                cut(descriptor, .tooMuchHeld, sticks: true, at: now)
+            } else if connection.held > limits.heldBytesMax {
                 cut(descriptor, .tooMuchHeld, at: now)
             }
         }
         round.removeLast(min(most, round.count))
-        return cameIn > Self.busyBytes || silent > Self.endedPerLook
+        let since = min(now - lastLook, Self.interval)
+        let isMuch = Double(cameIn) * 1e9 > Double(Self.busyBytesPerSecond) * Double(since)
+        endSilent(at: now)
+        return isMuch || !silent.isEmpty
+    }
+
+    /// Some of those that said nothing for too long and still say nothing.
+    private func endSilent(at now: Int64) {
+        for _ in 0..<Self.endedPerLook {
+            guard let (descriptor, number) = silent.popFirst() else { return }
+            guard let connection = connections[descriptor], connection.number == number, connection.peer == nil else {
+                continue
+            }
+            cut(descriptor, .silent, at: now)
+        }
+    }
+
+    /// Whether the process has, since this was true the last time.
+    private var hasGrown: Bool {
+        let resident = ResidentMemory.bytes
+        leastResident = min(leastResident, resident)
+        guard resident - leastResident > Self.growth else { return false }
+        leastResident = resident
+        return true
     }
 
     private func boundTheSum(at now: Int64) {
@@ -352,34 +395,14 @@ final class ConnectionGuard {
         }
     }
 
-    /// - Parameter sticks: It is a flood of frames: its peer is not told for a while, and waits.
+    /// - Parameter sticks: No honest peer does this: its peer is not told for a while, and waits.
     private func cut(_ descriptor: Int32, _ reason: ConnectionCut, sticks: Bool = false, at now: Int64) {
         guard let connection = connections[descriptor], !connection.isCut else { return }
         connections[descriptor]?.isCut = true
         ended += 1
         cuts.append(reason)
-        if sticks, let arrived = TCPBytes(of: descriptor)?.arrived {
-            let held = connection.remainder(of: arrived)
-            if tarpit.add(descriptor, number: connection.number, holding: held, at: now) { return endStuck(at: now) }
-        }
-        Self.end(descriptor)
-    }
-
-    /// Ends those that were stuck for long enough, or have to make room.
-    private func endStuck(at now: Int64) {
-        while let stuck = tarpit.next(at: now) {
-            if connections[stuck.descriptor]?.number == stuck.number { Self.end(stuck.descriptor) }
-        }
-    }
-
-    /// Ends a connection, and throws away what the kernel still holds of it. After a mere shutdown libzmq would read that to
-    /// its end: megabytes, of which small pieces make a hundred.
-    private static func end(_ descriptor: Int32) {
-        // connect(2): a TCP socket is disconnected, with a RST, by connecting it to an address of no family.
-        var nobody = sockaddr()
-        nobody.sa_family = sa_family_t(AF_UNSPEC)
-        guard connect(descriptor, &nobody, socklen_t(MemoryLayout<sockaddr>.size)) != 0 else { return }
-        shutdown(descriptor, Int32(SHUT_RDWR))
+        if sticks, tarpit.add(descriptor, at: now) { return }
+        disconnect(descriptor)
     }
 
     func close() { monitor.stop() }

@@ -233,8 +233,8 @@ package final class RouterSocket {
     /// How many there are, as of the last look.
     package var connectionCount: Int { connections.count }
 
-    /// How long a loop may sleep, so that a connection which fills memory is noticed.
-    package static let lookInterval: Duration = .nanoseconds(ConnectionGuard.interval)
+    /// When the next look is due, in nanoseconds: a loop that sleeps longer notices too late that a connection fills memory.
+    package var nextLook: Int64 { connections.nextLook }
 
     /// Ends connections that cost too much; cheap when nothing is due. Returns why, one word for each.
     package func look(at nanoseconds: Int64) -> [ConnectionCut] { connections.look(at: nanoseconds) }

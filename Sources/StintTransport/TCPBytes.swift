@@ -2,9 +2,7 @@ import Glibc
 
 /// What the kernel has counted of one TCP connection.
 struct TCPBytes {
-    /// Bytes that came in.
-    let arrived: UInt64
-    /// Of them, those that were taken from the kernel; all of them while they are few.
+    /// Bytes that were taken from the kernel; while they are few, all that came in.
     let received: UInt64
     /// Bytes that were sent and that the other end's kernel has.
     let acknowledged: UInt64
@@ -31,7 +29,6 @@ struct TCPBytes {
         // Of so little it does not matter where it lies: thousands of handshakes need not be asked.
         if arrived > Self.little, ioctl(descriptor, UInt(FIONREAD), &unread) != 0 { return nil }
         self.acknowledged = acknowledged
-        self.arrived = arrived
         received = arrived - min(arrived, UInt64(max(0, unread)))
     }
 }

@@ -1,3 +1,4 @@
+import StintTransport
 import Testing
 
 @testable import StintBroker
@@ -8,7 +9,7 @@ import Testing
     @Test("this process takes memory, less than the host has")
     func reads() throws {
         let available = try #require(MemoryWatch.available)
-        #expect(MemoryWatch.resident > 1_000_000 && MemoryWatch.resident < available)
+        #expect(ResidentMemory.bytes > 1_000_000 && ResidentMemory.bytes < available)
         #expect(MemoryWatch(most: nil).most < available)
         #expect(MemoryWatch(most: 5).most == 5)
     }

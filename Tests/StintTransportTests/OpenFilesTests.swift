@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import StintTransport
@@ -12,5 +13,16 @@ import Testing
         #expect(OpenFiles.raised(from: 1_024, hard: .max) == OpenFiles.most)
         #expect(OpenFiles.raised(from: .max, hard: .max) == UInt64.max - 64)
         #expect(OpenFiles.raised(from: 100, hard: 160) == 150)
+    }
+
+    @Test("the kernel's table has room for as many as were asked for, and none of them is open")
+    func room() throws {
+        let open = OpenFiles.count()
+        OpenFiles.makeRoom(for: min(3_000, OpenFiles.limit))
+        #expect(OpenFiles.count() < open + 1_000, "other tests open some meanwhile")
+        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("FDSize:") })
+        let size = try #require(line.split(separator: "\t").last.flatMap { Int($0) })
+        #expect(size >= min(3_000, OpenFiles.limit))
     }
 }

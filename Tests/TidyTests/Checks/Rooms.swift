@@ -47,7 +47,7 @@ struct Room: Sendable {
         "CZeroMQ": Room([]),
         "CSodium": Room([]),
         "StintTransport": Room(
-            ["CZeroMQ"] + system,
+            ["CZeroMQ", "DequeModule"] + system,
             instead: [
                 "StintCore": "frames are `[UInt8]` here; what they mean is StintWire's",
                 "StintWire": "frames are `[UInt8]` here; decode them where both are imported, in StintBroker or Stint",
