@@ -8,9 +8,10 @@ struct Attack: Sendable {
     let name: String
     let begin: @Sendable (Siege) -> Void
 
-    static func all(flood: Int, connections: Int) -> [Attack] {
-        [
-            badGreetings, badReady, wrongFrames, oversize, slowLoris, halfHandshakes(connections), endless,
+    static func all(_ size: AttackSize) -> [Attack] {
+        let flood = size.flood
+        return [
+            badGreetings, badReady, wrongFrames, oversize, slowLoris, halfHandshakes(size.connections), endless,
             neverReads, floodOfGarbage(flood), floodOfStrangers(flood), floodOfHeartbeats(flood), floodOfQuestions,
             floodOfHellos,
         ]

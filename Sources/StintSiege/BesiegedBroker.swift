@@ -14,8 +14,9 @@ final class BesiegedBroker: Sendable {
     private let broker: ChildOfSiege
     private let worker: ChildOfSiege
 
-    init(program: String) async throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "stint-siege-\(getpid())")
+    /// - Parameter name: Of its folder.
+    init(program: String, name: String) async throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "stint-siege-\(getpid())-\(name)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try Data(
             """
@@ -104,6 +105,7 @@ final class ChildOfSiege: Sendable {
     }
 
     var isRunning: Bool { kill(id, 0) == 0 && !state.isOver }
+    var lines: [String] { state.all }
     var lastWords: String { state.all.suffix(5).joined(separator: " | ") }
 
     /// The first line like this, once it comes; nil when the process ends without.
@@ -114,6 +116,9 @@ final class ChildOfSiege: Sendable {
         }
         return state.all.first(where: isWanted)
     }
+
+    /// Its standard input comes to an end.
+    func endInput() { try? lifeline.fileHandleForWriting.close() }
 
     func end() {
         kill(id, SIGKILL)

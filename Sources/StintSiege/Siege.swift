@@ -4,7 +4,8 @@ import StintTestKit
 import StintWire
 import Synchronization
 
-/// The attackers' side while one attack lasts: their threads, their connections, and how much they sent.
+/// The attackers' side while one attack lasts, in the process of ``AttackCommand``: their threads, their connections, and
+/// how much they sent.
 final class Siege: Sendable {
     enum Socket: Sendable { case clients, workers }
 
@@ -21,9 +22,9 @@ final class Siege: Sendable {
     private let clientsPort: UInt16
     private let workersPort: UInt16
 
-    init(_ broker: BesiegedBroker) {
-        clientsPort = broker.clientsPort
-        workersPort = broker.workersPort
+    init(clientsPort: UInt16, workersPort: UInt16) {
+        self.clientsPort = clientsPort
+        self.workersPort = workersPort
     }
 
     var isOver: Bool { state.withLock { $0.isOver } }
@@ -41,7 +42,7 @@ final class Siege: Sendable {
         while !isQuiet, ContinuousClock.now < end { usleep(1_000) }
     }
 
-    /// Runs an attacker on a thread of its own, as niced as can be: a real one would not use this host's processors.
+    /// Runs an attacker on a thread of its own.
     ///
     /// - Parameter ends: It comes to an end by itself, and the attack lasts until then.
     func attack(_ count: Int = 1, ends: Bool = false, _ body: @escaping @Sendable (Siege, Int) -> Void) {
@@ -51,7 +52,6 @@ final class Siege: Sendable {
                 $0.ending += ends ? 1 : 0
             }
             Thread.detachNewThread { [self] in
-                setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
                 body(self, index)
                 state.withLock {
                     $0.running -= 1
