@@ -19,6 +19,7 @@ final class BrokerLoop {
     private let poller = Poller()
     private var blocked: BlockedFrames
     private var slow = SlowReaders()
+    private var rest = LoopRest()
     /// Since when a drain waits for nothing but blocked frames.
     private var quietSince: Instant?
     /// How much memory the process takes, when that is too much, and since when.
@@ -61,10 +62,11 @@ final class BrokerLoop {
             poller.watch(workersSlot, look { $0.readsWorkers })
             poller.watch(clientsSlot, look { $0.readsClients })
             // Connections are looked at now and then, also when none of them says anything.
-            var patience = min(wake - Self.now().instant, idleMax, RouterSocket.lookInterval)
+            let nextLook = Instant(nanoseconds: min(workers.nextLook, clients.nextLook))
+            var patience = min(min(wake, nextLook) - Self.now().instant, idleMax)
             if !blocked.isEmpty || !slow.isEmpty { patience = min(patience, .milliseconds(5)) }
             pulse.beat(.waiting)
-            poller.wait(upTo: max(.zero, patience))
+            rest.watch { poller.wait(upTo: max(.zero, patience)) }
             pulse.beat(.turning)
             control.waker.clear()
 
@@ -80,16 +82,17 @@ final class BrokerLoop {
             }
             try endIfHopeless(now.instant)
             try takePages()
-            let messages = try receive(now)
+            let changes = try receive(now)
             guardConnections(now.instant)
             wake = try turn.finish(at: now)
             pages.ask(turn.takePageRequests())
             for warning in turn.takeWarnings() {
                 logger.warning("\(warning.sentence)", metadata: warning.details.mapValues { "\($0)" })
             }
-            if try handOut(messages: messages) { wake = now.instant }
+            if try handOut(changes: changes) { wake = now.instant }
             pulse.beat(.sending)
             if try send() { wake = now.instant }
+            if changes == 0 { rest.take() }
             // A job that was found corrupt while its frame was built waits in a batch of its own.
             if look({ $0.hasBatchToTake }) { wake = now.instant }
             if look({ $0.state.isDraining && $0.isQuiet }), mayEnd(at: now.instant) {
@@ -175,23 +178,32 @@ final class BrokerLoop {
 
     // MARK: In
 
-    /// Everything that is readable, workers before clients, each up to a bound.
+    /// Everything that is readable, workers before clients, each up to a bound. Returns how many messages changed something.
     private func receive(_ now: Moment) throws -> Int {
-        var count = 0
-        var limit = MonotonicClock.nanoseconds() + Self.readingMax.inNanoseconds
-        while count < Self.messagesPerTurn, look({ $0.readsWorkers }), let message = workers.receive() {
+        var changes = 0
+        try receive(from: workers, while: { $0.readsWorkers }) { message in
+            let before = look { $0.openWrites }
             try turn.receive(fromWorker: message.body, at: message.peer, by: message.user, now: now)
-            count += 1
-            if MonotonicClock.nanoseconds() >= limit { break }
+            changes += look { $0.openWrites } == before ? 0 : 1
         }
-        var fromClients = 0
-        limit = MonotonicClock.nanoseconds() + Self.readingMax.inNanoseconds
-        while fromClients < Self.messagesPerTurn, look({ $0.readsClients }), let message = clients.receive() {
+        try receive(from: clients, while: { $0.readsClients }) { message in
+            let before = look { $0.openWrites }
             try turn.receive(fromClient: message.body, at: message.peer, by: message.user, now: now)
-            fromClients += 1
-            if MonotonicClock.nanoseconds() >= limit { break }
+            changes += look { $0.openWrites } == before ? 0 : 1
         }
-        return count + fromClients
+        return changes
+    }
+
+    private func receive(
+        from socket: RouterSocket, while reads: (inout BrokerTurn) -> Bool,
+        _ take: ((peer: PeerAddress, body: [UInt8], user: UserID?)) throws -> Void
+    ) throws {
+        let limit = MonotonicClock.nanoseconds() + Self.readingMax.inNanoseconds
+        for _ in 0..<Self.messagesPerTurn {
+            guard look(reads), let message = socket.receive() else { return }
+            try take(message)
+            if MonotonicClock.nanoseconds() >= limit { return }
+        }
     }
 
     private func takePages() throws {
@@ -202,13 +214,15 @@ final class BrokerLoop {
 
     // MARK: Durable
 
-    /// Hands the open batch to the store. A small one, when nothing else came in, is committed right here.
+    /// Hands the open batch to the store. A small one of few messages is committed right here: what else came in, questions
+    /// and floods, does not make it wait for the thread that commits.
     ///
+    /// - Parameter changes: Messages of this turn that changed something.
     /// - Returns: Whether another turn is due at once.
-    private func handOut(messages: Int) throws -> Bool {
+    private func handOut(changes: Int) throws -> Bool {
         guard let batch = turn.takeBatch() else { return false }
         // With a full disk a commit may wait for space, and the loop must not wait with it.
-        guard messages <= 2, batch.jobs.count + batch.rows.count <= 16, !turn.storeIsFull else {
+        guard changes <= 2, batch.jobs.count + batch.rows.count <= 16, !turn.storeIsFull else {
             committer.start(batch)
             return false
         }

@@ -29,7 +29,7 @@ extension BrokerTurn {
         case .unknown: return unknown(.client(session), peer)
         case .tooManyRequests: return refuseRequest(message.request, session, peer)
         }
-        if message.isQuestion { return ask(message, bytes: frame.count, from: session) }
+        if message.isQuestion { return ask(message, bytes: frame.count, from: session, peer) }
         try attempt(message, from: session) { turn in try turn.take(message, from: session, principal, now: now) }
         absorb()
     }

@@ -8,16 +8,25 @@ import StintWire
 
 extension BrokerTurn {
     /// Lets a question wait for its turn, which is this one unless many were asked.
-    mutating func ask(_ message: Stint_V1_Envelope.OneOf_Message, bytes: Int, from session: SessionID) {
+    mutating func ask(
+        _ message: Stint_V1_Envelope.OneOf_Message, bytes: Int, from session: SessionID, _ peer: PeerAddress
+    ) {
         guard !questions.add(message, bytes: bytes, from: session) else { return }
         refusals.add(.questions)
-        let refusal = Refusal(
-            .exhausted,
-            """
-            \(Limits.questionsWaitingBytesMax) bytes of questions wait for an answer, \(questions.count(of: session)) \
-            of them questions of this client; ask again when some were answered
-            """)
-        refuse(refusal, request: message.request, to: session)
+        let own = questions.count(of: session)
+        let sentence: String
+        if questions.isDeaf(session) {
+            judge(.useless, .clients, peer)
+            sentence = """
+                this client does not read its answers, and \(own) of its questions wait; read them, then ask again
+                """
+        } else {
+            sentence = """
+                \(Limits.questionsWaitingBytesMax) bytes of questions wait for an answer, \(own) of them questions of this \
+                client; ask again when some were answered
+                """
+        }
+        refuse(Refusal(.exhausted, sentence), request: message.request, to: session)
     }
 
     /// Answers questions as far as this turn's share goes. Returns whether the next turn could answer more.
@@ -25,6 +34,7 @@ extension BrokerTurn {
     /// None is answered while many bytes of answers wait for a slow commit: those alone must not keep clients from being
     /// read.
     mutating func answerQuestions(at now: Moment) throws -> Bool {
+        if !questions.isIdle, hasBatchToTake, questions.giveWay() { return true }
         questions.beginTurn()
         while answersHaveRoom, let (session, message) = questions.next() {
             let before = outbox.bytes

@@ -138,7 +138,7 @@ package struct BrokerTurn {
     package var readsWorkers: Bool { isOpenBatchBelow(2) }
 
     private func isOpenBatchBelow(_ times: Int) -> Bool {
-        openBytes < times * bounds.batchBytes && open.jobs.count + open.rows.count < times * bounds.batchWrites
+        openBytes < times * bounds.batchBytes && openWrites < times * bounds.batchWrites
             && outbox.bytes < times * Limits.answersWaitingBytesMax
     }
 
@@ -267,6 +267,9 @@ package struct BrokerTurn {
     }
 
     // MARK: Batches
+
+    /// What waits in the open batch.
+    package var openWrites: Int { open.jobs.count + open.rows.count }
 
     /// Whether ``takeBatch()`` would hand one out.
     package var hasBatchToTake: Bool { committing == nil && !open.isEmpty }

@@ -13,9 +13,11 @@ import StintWire
 /// asks one waits for one of each of the others. Those of one session are answered in the order in which they were asked.
 /// **The share** is counted in rows that were read and bytes that were built, never in time: the same questions are answered
 /// in the same turns wherever they are asked. What a question costs is known when it is answered, so one that costs more
-/// than the share is owed by the turns that follow.
+/// than the share is owed by the turns that follow. A turn with something to commit is not kept from it by questions, one
+/// turn of two at the least.
 /// **Bounded.** A session may have as many as it may have requests without an answer; all of them together as many bytes as
-/// a bound, and beyond it only a session with few of them is heard.
+/// a bound, and beyond it only a session with few of them is heard. One that does not read has fewer: it asks for nothing
+/// that it wants.
 struct Questions {
     struct Waiting {
         var message: Stint_V1_Envelope.OneOf_Message
@@ -38,6 +40,7 @@ struct Questions {
     private var bytes = 0
     /// What may still be spent in this turn; below zero: what is owed.
     private var left = 0
+    private var hasGivenWay = false
 
     /// Of a message that waits, beside its bytes on the wire.
     private static let overhead = 256
@@ -58,6 +61,9 @@ struct Questions {
     /// Nobody waits who could be answered.
     var isIdle: Bool { order.isEmpty }
 
+    /// The session does not take what it is sent.
+    func isDeaf(_ session: SessionID) -> Bool { deaf.contains(session) }
+
     /// How many of a session wait.
     func count(of session: SessionID) -> Int { askers[session]?.waiting.count ?? 0 }
 
@@ -65,6 +71,7 @@ struct Questions {
     mutating func add(_ message: Stint_V1_Envelope.OneOf_Message, bytes: Int, from session: SessionID) -> Bool {
         let bytes = bytes + Self.overhead
         let own = count(of: session)
+        guard own < Limits.questionsUnreadMax || !deaf.contains(session) else { return false }
         let isSmall = own < Self.alwaysHeard && bytes <= Self.smallBytes
         guard self.bytes + bytes <= bytesMax || isSmall else { return false }
         askers[session, default: Asker()].waiting.append(Waiting(message: message, bytes: bytes))
@@ -74,7 +81,17 @@ struct Questions {
     }
 
     /// A turn begins: it has its share, less what is owed. What the last one did not spend is not saved.
-    mutating func beginTurn() { left = min(share, left + share) }
+    mutating func beginTurn() {
+        left = min(share, left + share)
+        hasGivenWay = false
+    }
+
+    /// Leaves this turn to what is to be committed, so that nobody who enqueues waits for answers of others first. False when
+    /// the last one was left to it already.
+    mutating func giveWay() -> Bool {
+        defer { hasGivenWay.toggle() }
+        return !hasGivenWay
+    }
 
     /// Takes the next question, if this turn has something to spend. Whoever takes it answers it and says what that cost.
     mutating func next() -> (session: SessionID, message: Stint_V1_Envelope.OneOf_Message)? {

@@ -84,6 +84,34 @@ import Testing
         #expect(next(&questions) == 1 && next(&questions) == 2 && next(&questions) == 3 && next(&questions) == nil)
     }
 
+    @Test("who does not read may have fewer questions; who reads may have more")
+    func deafBound() {
+        var questions = Questions(share: 100, bytesMax: 10_000_000)
+        questions.session(session(1), reads: false)
+        for request in 0..<UInt64(Limits.questionsUnreadMax) { #expect(add(&questions, 1, request)) }
+        #expect(!add(&questions, 1, 5_000))
+        for request in 0...UInt64(Limits.questionsUnreadMax) { #expect(add(&questions, 2, request)) }
+        questions.session(session(1), reads: true)
+        #expect(add(&questions, 1, 5_000))
+    }
+
+    @Test("a turn with something to commit is left to it, but never two in a row")
+    func givesWay() {
+        var questions = Questions(share: 10, bytesMax: 10_000)
+        for _ in 0..<3 {
+            #expect(gives(&questions))
+            #expect(!gives(&questions))
+            questions.beginTurn()
+        }
+        // One that had nothing to commit in between starts it over.
+        #expect(gives(&questions))
+        questions.beginTurn()
+        #expect(gives(&questions))
+    }
+
+    // An expectation cannot change what it looks at.
+    private func gives(_ questions: inout Questions) -> Bool { questions.giveWay() }
+
     @Test("a session that ends takes its questions with it, and one that begins again under its name has one place")
     func forgotten() {
         var questions = Questions(share: 100, bytesMax: 10_000)
@@ -175,7 +203,7 @@ import Testing
         let client = broker.connect()
         var cursor = Data()
         var seen = Set<Data>()
-        for page in 1...10 {
+        for page in 1...1_000 / Limits.listRowsPerAnswer {
             client.clear()
             broker.ask(
                 .listJobs(
@@ -221,6 +249,34 @@ import Testing
         #expect(broker.turn.refusals[.questions] == 7, "\(broker.turn.refusals[.questions]) were refused")
         broker.ask(status(5), from: honest)
         #expect(honest.received.contains { if case .statusAnswer = $0 { true } else { false } })
+    }
+
+    @Test("who asks on and on and does not read is refused by name, and of no use to anybody")
+    func asksUnread() {
+        let broker = SimulatedBroker(seed: 1)
+        let mallory = broker.connect()
+        broker.change { $0.client(at: mallory.address, reads: false) }
+        for _ in 0..<Limits.questionsUnreadMax + 3 { broker.send(status(1), from: mallory) }
+        broker.run()
+        var useless = 0
+        broker.change { useless = $0.takeVerdicts().count { $0.kind == .useless && $0.peer == mallory.address } }
+        #expect(useless == 3 && broker.turn.refusals[.questions] == 3)
+    }
+
+    @Test("what is enqueued is committed in its own turn although questions wait")
+    func commitsFirst() {
+        let broker = broker(jobs: 300)
+        let (asker, honest) = (broker.connect(), broker.connect())
+        ask(broker, asker, pages: 20)
+        broker.step()
+        let before = answers(to: asker)
+        #expect(before < 20)
+        let group = SimulatedBroker.group([broker.nextID()], type: "mail")
+        broker.send(.enqueue(.with { ($0.request, $0.groups) = (1, [group]) }), from: honest)
+        broker.step()
+        #expect(answers(to: asker) == before)
+        broker.run()
+        #expect(answers(to: asker) == 20 && broker.enqueueAnswer(to: 1, for: honest) == .stored)
     }
 
     @Test("questions of a client that says HELLO again are not answered twice")

@@ -44,7 +44,7 @@ public enum Limits {
     /// Jobs of one page of a listing.
     public static let listMax = 1_000
     /// Of them, those in one answer; the rest is asked for with its cursor.
-    package static let listRowsPerAnswer = 100
+    package static let listRowsPerAnswer = 50
 
     // What peers may cost together. A refusal by one of these is counted under its name, see ``LimitName``.
 
@@ -65,12 +65,14 @@ public enum Limits {
     /// The window of bytes that a client is told to keep.
     package static let clientWindowBytes = 8 * 1_048_576
     /// Rows that one turn reads to answer questions, and bytes of questions that wait, of all clients.
-    package static let questionRowsPerTurn = 100
+    package static let questionRowsPerTurn = 50
     package static let questionsWaitingBytesMax = 64 * 1_048_576
+    /// Questions of a client that does not read its answers.
+    package static let questionsUnreadMax = 1_024
     /// Bytes of large answers that wait for a commit, of all clients; beyond it no more of them are heard.
     package static let answersWaitingBytesMax = 64 * 1_048_576
     /// Bytes of answers that a client may leave unread before nothing more is worked out for it.
-    package static let answersUnreadBytesMax = 4 * 1_048_576
+    package static let answersUnreadBytesMax = 1_048_576
     /// What one peer may leave untaken, and all of them together.
     package static let unreadFramesMax = 4_096
     package static let unreadBytesMax = 16 * 1_048_576
