@@ -123,7 +123,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .executableTarget(
-            name: "StintSiege", dependencies: ["Stint", "StintCore", "StintWire", "StintTestKit", arguments],
+            name: "StintSiege",
+            dependencies: ["Stint", "StintCore", "StintWire", "StintTransport", "StintTestKit", arguments],
             swiftSettings: strict),
 
         // Programs a user would write.

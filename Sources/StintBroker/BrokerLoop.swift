@@ -180,30 +180,31 @@ final class BrokerLoop {
 
     /// Everything that is readable, workers before clients, each up to a bound. Returns how many messages changed something.
     private func receive(_ now: Moment) throws -> Int {
-        var changes = 0
-        try receive(from: workers, while: { $0.readsWorkers }) { message in
-            let before = look { $0.openWrites }
+        let ofWorkers = try receive(from: workers, while: { $0.readsWorkers }) { message in
             try turn.receive(fromWorker: message.body, at: message.peer, by: message.user, now: now)
-            changes += look { $0.openWrites } == before ? 0 : 1
         }
-        try receive(from: clients, while: { $0.readsClients }) { message in
-            let before = look { $0.openWrites }
+        let ofClients = try receive(from: clients, while: { $0.readsClients }) { message in
             try turn.receive(fromClient: message.body, at: message.peer, by: message.user, now: now)
-            changes += look { $0.openWrites } == before ? 0 : 1
         }
-        return changes
+        return ofWorkers + ofClients
     }
 
     private func receive(
         from socket: RouterSocket, while reads: (inout BrokerTurn) -> Bool,
         _ take: ((peer: PeerAddress, body: [UInt8], user: UserID?)) throws -> Void
-    ) throws {
+    ) throws -> Int {
+        var changes = 0
+        var writes = look { $0.openWrites }
         let limit = MonotonicClock.nanoseconds() + Self.readingMax.inNanoseconds
         for _ in 0..<Self.messagesPerTurn {
-            guard look(reads), let message = socket.receive() else { return }
+            guard look(reads), let message = socket.receive() else { break }
             try take(message)
-            if MonotonicClock.nanoseconds() >= limit { return }
+            let after = look { $0.openWrites }
+            if after != writes { changes += 1 }
+            writes = after
+            if MonotonicClock.nanoseconds() >= limit { break }
         }
+        return changes
     }
 
     private func takePages() throws {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import StintTransport
 
 /// One attack, until standard input ends: what ``Attackers`` starts. A process of its own, because attackers that share a
 /// heap with honest peers keep them waiting by its locks, and only the broker is to be measured.
@@ -16,7 +17,7 @@ struct AttackCommand: AsyncParsableCommand {
     /// Prints `exhausted` when every attacker that comes to an end has done all that it wanted to, and at last what was sent.
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
-        raiseOpenFiles()
+        OpenFiles.raiseLimit()
         Self.takeIdleTimeOnly()
         Processors.takeAsAttacker()
         guard let attack = Attack.all(size).first(where: { $0.name == name }) else {
@@ -55,12 +56,4 @@ struct AttackSize: ParsableArguments {
     var connections: Int = 2_000
 
     var arguments: [String] { ["--flood", "\(flood)", "--connections", "\(connections)"] }
-}
-
-/// Each connection takes a file at both ends.
-func raiseOpenFiles() {
-    var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-    limit.rlim_cur = limit.rlim_max
-    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import StintTransport
 
 /// Attacks a real broker through its sockets while honest peers work, and says what the honest ones noticed.
 ///
@@ -40,7 +41,8 @@ struct Besiege: AsyncParsableCommand {
 
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
-        raiseOpenFiles()
+        // Each connection takes a file at both ends.
+        OpenFiles.raiseLimit()
         Processors.leaveToAttackers()
         let program = stint ?? Self.besideThisOne
         let broker = try await BesiegedBroker(program: program, name: "attacked")

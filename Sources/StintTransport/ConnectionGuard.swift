@@ -228,7 +228,9 @@ final class ConnectionGuard {
     // MARK: Looks
 
     /// Does what is due. Returns why connections were ended since the last call.
-    func look(at now: Int64) -> [ConnectionCut] {
+    ///
+    /// - Parameter resident: Bytes that this process takes; asked for only when a look is due.
+    func look(at now: Int64, resident: () -> UInt64) -> [ConnectionCut] {
         guard now >= nextLook else { return taken() }
         defer { lastLook = now }
         // A socket that is never found empty must not make it grow without end; who is forgotten here costs a little more.
@@ -239,7 +241,9 @@ final class ConnectionGuard {
         takeNews(at: now)
         tarpit.look(at: now)
         let isCrowded = connections.count > limits.connectionsMax && makeRoom(at: now)
-        isBusy = judge(at: now) || isCrowded
+        let isMuch = judge(all: takeGrowth(to: resident()), at: now)
+        endSilent(at: now)
+        isBusy = isMuch || isCrowded || !silent.isEmpty
         nextLook = now + (isBusy ? Self.busyInterval : interval)
         if let counter { cuts += repeatElement(.tooMany, count: counter.takeTurnedAway()) }
         return taken()
@@ -317,15 +321,17 @@ final class ConnectionGuard {
         strangers.append((descriptor, number))
     }
 
-    /// Judges those whose turn it is. Returns whether the next look should be soon: much came in, or there is more to end.
-    private func judge(at now: Int64) -> Bool {
+    /// Judges those whose turn it is. Returns whether much came in, so that the next look should be soon.
+    ///
+    /// - Parameter all: It is everybody's turn.
+    private func judge(all: Bool, at now: Int64) -> Bool {
         var cameIn: UInt64 = 0
         if round.isEmpty {
             boundTheSum(at: now)
             round = Array(connections.keys)
         }
         var most = isBusy ? Self.judgedPerBusyLook : Self.judgedPerLook
-        if hasGrown {
+        if all {
             round = Array(connections.keys)
             most = round.count
         }
@@ -342,8 +348,9 @@ final class ConnectionGuard {
             if more > Self.heavyBytes { heavy.append(descriptor) }
             // What it said would have been handed out when the socket was read to its end.
             if connection.peer == nil, isDrained, now - connection.arrivedAt > limits.silenceMax {
-                if !connection.isSilent { silent.append((descriptor, connection.number)) }
+                guard !connection.isSilent else { continue }
                 connections[descriptor]?.isSilent = true
+                silent.append((descriptor, connection.number))
             } else if connection.heldFrames > limits.heldFramesMax {
                 cut(descriptor, .tooMuchHeld, sticks: true, at: now)
             } else if isDrained, connection.held > limits.unfinishedBytesMax {
@@ -354,9 +361,7 @@ final class ConnectionGuard {
         }
         round.removeLast(min(most, round.count))
         let since = min(now - lastLook, Self.interval)
-        let isMuch = Double(cameIn) * 1e9 > Double(Self.busyBytesPerSecond) * Double(since)
-        endSilent(at: now)
-        return isMuch || !silent.isEmpty
+        return Double(cameIn) * 1e9 > Double(Self.busyBytesPerSecond) * Double(since)
     }
 
     /// Some of those that said nothing for too long and still say nothing.
@@ -370,9 +375,8 @@ final class ConnectionGuard {
         }
     }
 
-    /// Whether the process has, since this was true the last time.
-    private var hasGrown: Bool {
-        let resident = ResidentMemory.bytes
+    /// Whether the process has grown by much since this was true the last time.
+    private func takeGrowth(to resident: UInt64) -> Bool {
         leastResident = min(leastResident, resident)
         guard resident - leastResident > Self.growth else { return false }
         leastResident = resident

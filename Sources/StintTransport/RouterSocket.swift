@@ -237,7 +237,13 @@ package final class RouterSocket {
     package var nextLook: Int64 { connections.nextLook }
 
     /// Ends connections that cost too much; cheap when nothing is due. Returns why, one word for each.
-    package func look(at nanoseconds: Int64) -> [ConnectionCut] { connections.look(at: nanoseconds) }
+    ///
+    /// - Parameter resident: Bytes that this process takes.
+    package func look(
+        at nanoseconds: Int64, resident: @autoclosure () -> UInt64 = ResidentMemory.bytes
+    ) -> [ConnectionCut] {
+        connections.look(at: nanoseconds, resident: resident)
+    }
 
     /// A session stands at this address, or none does any more.
     package func vouch(for peer: PeerAddress, _ stands: Bool = true) { connections.vouch(for: peer, stands) }
